@@ -1,0 +1,1 @@
+"""benchmark: the harness of cxr-bench. Reads, writes, times and reports; `cxr` does the work."""

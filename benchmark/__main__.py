@@ -1,0 +1,5 @@
+"""Run the command line with `python -m benchmark`."""
+
+from benchmark.cli import main
+
+main()

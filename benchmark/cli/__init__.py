@@ -1,0 +1,62 @@
+"""The command line: parses, calls, prints. Each command group has a module of its own.
+
+Results go to standard output, progress and messages to standard error. A user's mistake ends
+with one sentence and exit code 2, an interrupt with 130.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from cxr import __version__
+from cxr.errors import InputError
+
+COMMANDS = {
+    "run": "benchmark.cli.run",
+    "synth": "benchmark.cli.synth",
+    "label": "benchmark.cli.label",
+    "label-quality": "benchmark.cli.label_quality",
+    "check": "benchmark.cli.check",
+}
+"""Command name -> module with a click command `command`; imported when used, so that `--help`
+and the labeler do not wait for torch."""
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[name]).command
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cxr-bench")
+def group() -> None:
+    """Compare two CNNs on chest radiographs: from DICOM and reports to a reviewable card."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; ends the process with the documented exit code."""
+    try:
+        code = group.main(arguments, prog_name="cxr-bench", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.Abort:
+        click.echo("Interrupted; what was finished is kept.", err=True)
+        code = 130
+    except KeyboardInterrupt:
+        click.echo("Interrupted; what was finished is kept.", err=True)
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except (InputError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)

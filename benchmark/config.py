@@ -149,3 +149,162 @@ class Config:
         """Return 8 hexadecimal digits that name this config."""
         text = json.dumps(self.as_json(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+PRESETS: tuple[str, ...] = ("synthetic", "mimic-cxr", "study")
+
+
+def load_config(
+    *,
+    preset: str | None = None,
+    file: Path | None = None,
+    overrides: Sequence[str] = (),
+) -> Config:
+    """Return the resolved config: `overrides` over `file` over `preset` over the defaults.
+
+    Args:
+        preset: a name in `PRESETS`; None takes the file's `preset` key, else "synthetic".
+        file: a TOML file of the same shape as the presets.
+        overrides: "section.key=value" items; the value is TOML, or a bare word for text.
+
+    Raises:
+        InputError: no such preset or file, a file that is not TOML, an unknown section or key
+            (the nearest known one is named), a value of the wrong type or outside its choices.
+    """
+    layers: list[tuple[str, Mapping[str, Any]]] = []
+    if file is not None:
+        layers.append((str(file), _read_toml(file)))
+    name = preset or (layers[0][1].get("preset") if layers else None) or "synthetic"
+    if name not in PRESETS:
+        raise InputError(f"preset {name!r} is unknown{_nearest(str(name), PRESETS)}.")
+    layers.insert(0, (f"preset {name}", _read_preset(name)))
+    layers.extend((f"--set {item}", _parse_override(item)) for item in overrides)
+    config = dataclasses.replace(Config(), preset=name)
+    for where, values in layers:
+        config = _merge(config, values, where)
+    return _check(config)
+
+
+def _read_toml(file: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"config file {file}: {error.strerror}; check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"config file {file} is not TOML: {error}.") from error
+
+
+def _read_preset(name: str) -> Mapping[str, Any]:
+    text = resources.files("benchmark").joinpath("presets", f"{name}.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def _parse_override(item: str) -> Mapping[str, Any]:
+    key, equals, text = item.partition("=")
+    section, dot, name = key.strip().partition(".")
+    if not (equals and dot and name):
+        raise InputError(f"--set {item!r}: expected section.key=value, as training.epochs=4.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    return {section: {name: value}}
+
+
+def _merge(config: Config, values: Mapping[str, Any], where: str) -> Config:
+    sections = {item.name: getattr(config, item.name) for item in dataclasses.fields(config)}
+    changed: dict[str, Any] = {}
+    for name, content in values.items():
+        if name == "preset":
+            continue
+        if name not in sections:
+            raise InputError(f"{where}: unknown section [{name}]{_nearest(name, sections)}.")
+        if not isinstance(content, Mapping):
+            raise InputError(f"{where}: {name} is a section; write [{name}] and keys below it.")
+        changed[name] = _merge_section(sections[name], content, f"{where}: {name}")
+    return dataclasses.replace(config, **changed)
+
+
+def _merge_section(section: Any, content: Mapping[str, Any], where: str) -> Any:
+    types_of = typing.get_type_hints(type(section))
+    for key in content:
+        if key not in types_of:
+            raise InputError(f"{where}.{key} is unknown{_nearest(key, types_of)}.")
+    return dataclasses.replace(
+        section,
+        **{key: _typed(value, types_of[key], f"{where}.{key}") for key, value in content.items()},
+    )
+
+
+def _typed(value: Any, wanted: Any, where: str) -> Any:
+    """Return `value` as the annotation `wanted` asks, or raise InputError naming the choices."""
+    origin, arguments = typing.get_origin(wanted), typing.get_args(wanted)
+    if origin is Literal:
+        if value not in arguments:
+            choices = ", ".join(map(str, arguments))
+            raise InputError(f"{where} is {value!r}; expected one of {choices}.")
+        return value
+    if origin is types.UnionType:
+        return None if value is None else _typed(value, arguments[0], where)
+    if origin is tuple:
+        return _typed_tuple(value, arguments, where)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        raise InputError(f"{where} is {value!r}; expected {_TYPE_WORDS[wanted]}.")
+    return value
+
+
+_TYPE_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _typed_tuple(value: Any, arguments: tuple[Any, ...], where: str) -> tuple[Any, ...]:
+    if isinstance(value, str) and arguments[0] is str:
+        value = [part.strip() for part in value.split(",")]
+    if not isinstance(value, list | tuple):
+        raise InputError(f"{where} is {value!r}; expected a list, as [1, 2].")
+    if Ellipsis not in arguments and len(value) != len(arguments):
+        raise InputError(f"{where} is {value!r}; expected {len(arguments)} values.")
+    return tuple(_typed(item, arguments[0], where) for item in value)
+
+
+def _nearest(name: str, known: typing.Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known are {', '.join(sorted(known))}"
+
+
+def _check(config: Config) -> Config:
+    """Return `config` if its values make sense together."""
+    fractions = config.split.fractions
+    if abs(sum(fractions) - 1) > 1e-9 or min(fractions) <= 0:
+        raise InputError(f"split.fractions are {list(fractions)}; each above 0, in all 1.")
+    checks = [
+        (config.training.epochs >= 1, "training.epochs", "at least 1"),
+        (config.training.batch_size >= 2, "training.batch_size", "at least 2"),
+        (config.training.learning_rate > 0, "training.learning_rate", "above 0"),
+        (len(config.training.networks) > 0, "training.networks", "at least one network"),
+        (config.image.size >= 32, "image.size", "at least 32 pixels"),
+        (config.synth.size >= 64, "synth.size", "at least 64 pixels"),
+        (config.synth.studies >= 1, "synth.studies", "at least 1"),
+        (0 <= config.synth.conspicuity <= 4, "synth.conspicuity", "between 0 and 4"),
+        (0 < config.evaluation.threshold < 1, "evaluation.threshold", "between 0 and 1"),
+        (config.evaluation.replicates >= 100, "evaluation.replicates", "at least 100"),
+        (0 <= config.data.max_excluded <= 1, "data.max_excluded", "a share between 0 and 1"),
+        (config.limit.patients >= 0, "limit.patients", "0 (all) or more"),
+    ]
+    for holds, key, allowed in checks:
+        if not holds:
+            section, _, name = key.partition(".")
+            value = getattr(getattr(config, section), name)
+            raise InputError(f"{key} is {value!r}; it must be {allowed}.")
+    for name, values in (("networks", config.training.networks), ("seeds", config.training.seeds)):
+        if len(set(values)) != len(values):
+            raise InputError(f"training.{name} names one twice: {list(values)}.")
+    if config.data.source != "synthetic" and not config.data.path:
+        raise InputError(
+            f"data.path is empty; say where the {config.data.source} data is, as "
+            "--data FOLDER or --set data.path=FOLDER."
+        )
+    return config

@@ -145,6 +145,18 @@ class Config:
         """Return the resolved config as plain values."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
+    def as_toml(self) -> str:
+        """Return the resolved config as TOML, one section per concern."""
+        lines = [f'preset = "{self.preset}"']
+        for name, section in self.as_json().items():
+            if name == "preset":
+                continue
+            lines.append(f"\n[{name}]")
+            for key, value in section.items():
+                comment = "# " if value is None else ""
+                lines.append(f"{comment}{key} = {json.dumps(value)}")
+        return "\n".join(lines)
+
     def digest(self) -> str:
         """Return 8 hexadecimal digits that name this config."""
         text = json.dumps(self.as_json(), sort_keys=True)

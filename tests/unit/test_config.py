@@ -17,6 +17,14 @@ def test_presets_load(preset: str) -> None:
     assert json.loads(json.dumps(config.as_json()))["training"]["batch_size"] == 16
 
 
+def test_toml_round_trip(tmp_path: Path) -> None:
+    """The printed settings, read back as a file, are the same settings."""
+    config = load_config(overrides=["training.epochs=3", "data.views=PA"])
+    file = tmp_path / "printed.toml"
+    file.write_text(config.as_toml())
+    assert load_config(file=file) == config
+
+
 def test_study_preset_keeps_the_study_s_protocol() -> None:
     """The study preset trains as the paper says."""
     config = load_config(preset="study", overrides=["data.path=x"])

@@ -1,0 +1,175 @@
+"""The patient bootstrap: one resample of patients, shared by everything that is compared.
+
+Images of one patient resemble each other, so patients are drawn, with all their images. Nothing
+is stratified: a fixed prevalence would make precision, average precision and F1 look too sure.
+A replicate is a row of counts (how often each patient was drawn), and a metric of a replicate is
+the weighted metric, computed exactly in integers over cases that were sorted once.
+
+Source: Field & Welsh 2007, J R Stat Soc B 69:369-390 (the cluster bootstrap).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PatientResample:
+    """Bootstrap draws of patients.
+
+    Attributes:
+        patient: (cases,) int; the patient of each case, an index into the columns of `counts`.
+        counts: (replicates, patients) uint16; how often a replicate drew each patient.
+    """
+
+    patient: NDArray[np.int64]
+    counts: NDArray[np.uint16]
+
+    @property
+    def replicates(self) -> int:
+        """How many replicates there are."""
+        return len(self.counts)
+
+    def select(self, rows: NDArray[Any]) -> "PatientResample":
+        """Return the same draws for some of the cases; `rows` is a mask or indices."""
+        return PatientResample(self.patient[rows], self.counts)
+
+
+@dataclass(frozen=True)
+class RankedReplicates:
+    """What one pass over the sorted cases gives for every replicate; each (replicates,).
+
+    Attributes:
+        auroc: NaN in a replicate without both classes.
+        average_precision: NaN in a replicate without a positive.
+        tp, fp, fn, tn: counts at the threshold.
+    """
+
+    auroc: Floats
+    average_precision: Floats
+    tp: NDArray[np.int64]
+    fp: NDArray[np.int64]
+    fn: NDArray[np.int64]
+    tn: NDArray[np.int64]
+
+
+def resample_patients(
+    patient_ids: ArrayLike, *, replicates: int, rng: np.random.Generator
+) -> PatientResample:
+    """Draw as many patients as there are, with replacement, `replicates` times.
+
+    Args:
+        patient_ids: (cases,) the patient of each case; any sortable values. The draws depend on
+            the set of patients and on `rng`, not on the order of the cases.
+        replicates: how many draws.
+        rng: where the randomness comes from.
+
+    Raises:
+        ValueError: no cases, or fewer than one replicate.
+    """
+    names, patient = np.unique(np.asarray(patient_ids), return_inverse=True)
+    if not len(names) or replicates < 1:
+        raise ValueError(f"{len(names)} patients and {replicates} replicates; both must be > 0.")
+    size = len(names)
+    counts = np.empty((replicates, size), dtype=np.uint16)
+    for row in counts:
+        row[:] = np.bincount(rng.integers(size, size=size), minlength=size)
+    return PatientResample(patient.astype(np.int64), counts)
+
+
+def ranked_replicates(
+    y_true: ArrayLike,
+    score: ArrayLike,
+    resample: PatientResample,
+    *,
+    threshold: float = 0.0,
+) -> RankedReplicates:
+    """AUROC, average precision and confusion counts in every replicate.
+
+    Args:
+        y_true: (cases,) bool.
+        score: (cases,) float, finite.
+        resample: draws for the same cases, in the same order.
+        threshold: a case is called where its score reaches it.
+
+    Returns:
+        Equal to scikit-learn's weighted metrics to 1e-12.
+
+    Raises:
+        ValueError: lengths differ.
+    """
+    truth, values = np.asarray(y_true, bool), np.asarray(score, dtype=np.float64)
+    if not len(truth) == len(values) == len(resample.patient):
+        raise ValueError(
+            f"y_true, score and resample have {len(truth)}, {len(values)} and "
+            f"{len(resample.patient)} cases; they must agree."
+        )
+    order = np.argsort(-values, kind="stable")
+    ranked = values[order]
+    ends = np.append(ranked[1:] != ranked[:-1], True)[: len(ranked)]
+    called = int(np.count_nonzero(values >= threshold))
+    results = _walk(resample.counts, resample.patient[order], truth[order], ends, called)
+    return RankedReplicates(*results)
+
+
+def replicate_means(values: Floats, resample: PatientResample) -> Floats:
+    """Mean of a value per case in every replicate; NaN in a replicate without a case.
+
+    Args:
+        values: (cases,) float.
+        resample: draws for the same cases.
+    """
+    width = resample.counts.shape[1]
+    sums = np.bincount(resample.patient, weights=values, minlength=width)
+    sizes = np.bincount(resample.patient, minlength=width).astype(float)
+    totals = _times(resample.counts, np.stack([sums, sizes], axis=1))
+    with np.errstate(invalid="ignore"):
+        return totals[:, 0] / totals[:, 1]
+
+
+def _times(counts: NDArray[np.uint16], columns: Floats, block: int = 256) -> Floats:
+    """`counts @ columns`, in blocks, so that no float copy of all counts is made."""
+    return np.concatenate(
+        [counts[start : start + block] @ columns for start in range(0, len(counts), block)]
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _walk(counts, patient, positive, ends, called):  # type: ignore[no-untyped-def]
+    """Walk down the ranking once per replicate; ties are settled at the end of their group."""
+    replicates, cases = len(counts), len(patient)
+    auroc = np.full(replicates, np.nan)
+    precision = np.full(replicates, np.nan)
+    table = np.zeros((4, replicates), dtype=np.int64)
+    for replicate in range(replicates):
+        row = counts[replicate]
+        tp = fp = pairs = tied_positive = tied_negative = 0
+        steps = 0.0
+        for place in range(cases):
+            weight = np.int64(row[patient[place]])
+            if positive[place]:
+                tied_positive += weight
+            else:
+                tied_negative += weight
+            if ends[place]:
+                pairs += tied_negative * (2 * tp + tied_positive)
+                tp += tied_positive
+                fp += tied_negative
+                if tied_positive > 0:
+                    steps += tied_positive * (tp / (tp + fp))
+                tied_positive = tied_negative = 0
+            if place + 1 == called:
+                table[0, replicate] = tp
+                table[1, replicate] = fp
+        table[2, replicate] = tp - table[0, replicate]
+        table[3, replicate] = fp - table[1, replicate]
+        if tp > 0:
+            precision[replicate] = steps / tp
+            if fp > 0:
+                auroc[replicate] = pairs / (2.0 * tp * fp)
+    return auroc, precision, table[0], table[1], table[2], table[3]

@@ -5,6 +5,7 @@ card, the gate and other people's scripts read the same thing. Its numbers depen
 the scores and the settings alone: equal input gives equal bytes.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from benchmark.config import EvaluationConfig
+from benchmark.config import Config, EvaluationConfig
 from cxr import metrics
 from cxr.errors import InputError
 from cxr.estimates import Estimate
@@ -34,6 +35,9 @@ from cxr.statistics import (
 Labels = Literal["report", "truth"]
 Uncertain = Literal["positive", "excluded"]
 Floats = NDArray[np.float64]
+
+PROTOCOL_VERSION = 1
+"""Raised when a metric's definition changes, so that old and new numbers are never mixed."""
 
 RATES = {
     "f1": metrics.f1_score,
@@ -62,6 +66,32 @@ class Key:
     present: NDArray[np.bool_]
     counted: NDArray[np.bool_]
     hedged: NDArray[np.bool_]
+
+
+def protocol_of(cases: pd.DataFrame, config: Config) -> dict[str, Any]:
+    """Return what must be equal for two sets of scores to be compared.
+
+    Args:
+        cases: the table as used, all splits.
+        config: the resolved config.
+
+    Returns:
+        "name" (source and version, a folder name), "version", the digests of the test "cases"
+        (their ids and patients) and of their "labels", the "threshold", and "digest" of it all.
+    """
+    test = cases[cases["split"] == "test"].sort_values("image_id")
+    parts: dict[str, Any] = {
+        "name": f"{config.data.source}-{PROTOCOL_VERSION}",
+        "version": PROTOCOL_VERSION,
+        "cases": _digest(test[["image_id", "patient_id"]].to_numpy(str).tobytes()),
+        "labels": _digest(np.nan_to_num(_columns(test, "label"), nan=-9.0).tobytes()),
+        "threshold": config.evaluation.threshold,
+    }
+    return parts | {"digest": _digest(json.dumps(parts, sort_keys=True).encode())}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def read_key(cases: pd.DataFrame, *, labels: Labels, uncertain: Uncertain) -> Key:

@@ -1,0 +1,140 @@
+"""One verdict, several dresses: a table for people, and what CI systems read."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from xml.etree import ElementTree
+
+from benchmark.gate.verdict import FAIL, INCONCLUSIVE, Check, Verdict
+
+_COLUMNS = ("verdict", "network", "observation", "metric", "found", "demand")
+_SENTENCES = {
+    (FAIL, 1): "The gate failed.",
+    (INCONCLUSIVE, 1): "The gate is inconclusive and so does not pass.",
+    (INCONCLUSIVE, 0): "The gate is inconclusive where the thresholds allow it; nothing failed.",
+}
+
+
+def render(verdict: Verdict, form: str) -> str:
+    """Return the verdict as text in one of `FORMATS`, without a line feed at the end."""
+    return FORMATS[form](verdict)
+
+
+def sentence(verdict: Verdict) -> str:
+    """Return the outcome as a sentence, with how many checks came out how."""
+    counts = {
+        word: sum(check.verdict == word for check in verdict.checks)
+        for word in ("pass", FAIL, INCONCLUSIVE)
+    }
+    told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    start = _SENTENCES.get((verdict.word, verdict.exit_code), "The gate passed.")
+    return f"{start} {len(verdict.checks)} checks: {told}."
+
+
+def _table(verdict: Verdict) -> str:
+    rows = [_COLUMNS, *(_row(check) for check in verdict.checks)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(_COLUMNS))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return "\n".join([*lines, "", *verdict.notes, sentence(verdict)])
+
+
+def _markdown(verdict: Verdict) -> str:
+    head = f"### Model gate: {verdict.word}\n\n{sentence(verdict)} Run `{verdict.run}`.\n"
+    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *(_row(check) for check in verdict.checks)]
+    lines = ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]
+    return "\n".join([head, *lines, *(f"\n{note}" for note in verdict.notes)])
+
+
+def _json(verdict: Verdict) -> str:
+    values = {
+        "schema": 1,
+        "run": verdict.run,
+        "verdict": verdict.word,
+        "exit_code": verdict.exit_code,
+        "notes": list(verdict.notes),
+        "checks": [
+            dataclasses.asdict(check) | {"found": check.found.as_json()} for check in verdict.checks
+        ],
+    }
+    return json.dumps(values, indent=1, sort_keys=True, allow_nan=False)
+
+
+def _junit(verdict: Verdict) -> str:
+    """JUnit's XML; an inconclusive check that is allowed is "skipped", another one a failure."""
+    suite = ElementTree.Element("testsuite", name=f"cxr-bench check {verdict.run}")
+    failures = skipped = 0
+    for check in verdict.checks:
+        case = ElementTree.SubElement(
+            suite,
+            "testcase",
+            classname=f"{check.network}.seed-{check.seed}.{check.group}",
+            name=f"{check.observation}: {check.metric} {check.demand}",
+        )
+        if check.verdict == INCONCLUSIVE and check.allowed:
+            ElementTree.SubElement(case, "skipped", message=_told(check))
+            skipped += 1
+        elif check.verdict in (FAIL, INCONCLUSIVE):
+            ElementTree.SubElement(case, "failure", type=check.verdict, message=_told(check))
+            failures += 1
+    counts = {"tests": len(verdict.checks), "failures": failures, "skipped": skipped}
+    suite.attrib.update({name: str(count) for name, count in counts.items()})
+    ElementTree.indent(suite)
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=False)
+
+
+def _github(verdict: Verdict) -> str:
+    """Workflow commands, which GitHub shows beside the change."""
+    lines = []
+    for check in verdict.checks:
+        if check.verdict == "pass":
+            continue
+        level = "warning" if check.verdict == INCONCLUSIVE and check.allowed else "error"
+        words = f"{check.network}, {check.observation}: {check.metric} {_told(check)}"
+        lines.append(f"::{level} title=Model gate {check.verdict}::{_one_line(words)}")
+    level = "notice" if verdict.exit_code == 0 else "error"
+    return "\n".join([*lines, f"::{level} title=Model gate::{_one_line(sentence(verdict))}"])
+
+
+FORMATS: dict[str, Callable[[Verdict], str]] = {
+    "table": _table,
+    "markdown": _markdown,
+    "json": _json,
+    "junit": _junit,
+    "github": _github,
+}
+
+
+def _row(check: Check) -> tuple[str, ...]:
+    word = f"{check.verdict} (allowed)" if _excused(check) else check.verdict
+    network = check.network if check.seed == 0 else f"{check.network} seed {check.seed}"
+    observation = (
+        check.observation if check.group == "all" else f"{check.observation} ({check.group})"
+    )
+    return (word, network, observation, check.metric, _number(check), check.demand)
+
+
+def _excused(check: Check) -> bool:
+    return check.verdict == INCONCLUSIVE and check.allowed
+
+
+def _number(check: Check) -> str:
+    found = check.found
+    if not found.known:
+        return f"not estimable: {found.reason}"
+    interval = f" [{found.low:.3f}, {found.high:.3f}]" if found.low == found.low else ""
+    return f"{found.estimate:.3f}{interval}"
+
+
+def _told(check: Check) -> str:
+    return f"{_number(check)}, demanded {check.demand}"
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|")
+
+
+def _one_line(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

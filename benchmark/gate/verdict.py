@@ -1,0 +1,172 @@
+"""Demands against a run: each is passed, failed or inconclusive, and so is the whole.
+
+What is not estimable is inconclusive, never a pass. A demand on something that the run does not
+have is a mistake in the file and raises.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.gate.thresholds import EVERY, LOCALIZATION, Threshold, nearest
+from benchmark.runs import Run, read_json, read_run
+from cxr.errors import InputError
+from cxr.estimates import Estimate
+from cxr.observations import OBSERVATIONS
+
+PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One demand on one number.
+
+    Attributes:
+        network, seed, group, observation, metric: which number.
+        demand: in words, such as "low >= 0.75".
+        found: the number with its interval, or why there is none.
+        verdict: "pass", "fail" or "inconclusive".
+        allowed: whether an inconclusive verdict lets the gate pass.
+    """
+
+    network: str
+    seed: int
+    group: str
+    observation: str
+    metric: str
+    demand: str
+    found: Estimate
+    verdict: str
+    allowed: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate decides about a run.
+
+    Attributes:
+        run: the run's id.
+        checks: every demand on every number it meets, in the order of the file.
+        notes: whole sentences to print beside the table.
+    """
+
+    run: str
+    checks: tuple[Check, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def word(self) -> str:
+        """The whole in one word: the worst of its checks."""
+        found = {check.verdict for check in self.checks}
+        return FAIL if FAIL in found else INCONCLUSIVE if INCONCLUSIVE in found else PASS
+
+    @property
+    def exit_code(self) -> int:
+        """0 where nothing failed and what is inconclusive is allowed, else 1."""
+        return int(
+            any(
+                check.verdict == FAIL or (check.verdict == INCONCLUSIVE and not check.allowed)
+                for check in self.checks
+            )
+        )
+
+
+def check_run(path: Path, thresholds: Sequence[Threshold]) -> Verdict:
+    """Return the verdict on the run folder `path`.
+
+    Raises:
+        InputError: no finished run there; a network, observation, group, label variant or
+            metric that the run does not have (the nearest name is given).
+    """
+    run = read_run(path)
+    checks = [check for demand in thresholds for check in _checks(run, demand)]
+    return Verdict(str(run.read()["run_id"]), tuple(checks))
+
+
+def judge(found: Estimate, demand: Threshold) -> str:
+    """Return whether `found` meets `demand`; inconclusive where the tested number is missing."""
+    value = float(getattr(found, demand.on))
+    if math.isnan(value):
+        return INCONCLUSIVE
+    low = -math.inf if demand.min is None else demand.min
+    high = math.inf if demand.max is None else demand.max
+    return PASS if low <= value <= high else FAIL
+
+
+def _checks(run: Run, demand: Threshold) -> Iterator[Check]:
+    entries = run.read()["networks"]
+    names = {entry["name"] for entry in entries}
+    if demand.network != EVERY and demand.network not in names:
+        raise InputError(
+            f"{run.path} has no network '{demand.network}'{nearest(demand.network, names)}"
+        )
+    for entry in entries:
+        if demand.network not in (EVERY, entry["name"]):
+            continue
+        folder = run.path / entry["folder"]
+        for observation, found in _numbers(folder, demand):
+            yield Check(
+                network=entry["name"],
+                seed=int(entry["seed"]),
+                group=demand.group,
+                observation=observation,
+                metric=demand.metric,
+                demand=demand.words,
+                found=found,
+                verdict=judge(found, demand),
+                allowed=demand.allow_inconclusive,
+            )
+
+
+def _numbers(folder: Path, demand: Threshold) -> Iterator[tuple[str, Estimate]]:
+    """Yield each observation (or aggregate) that `demand` is about, with its number."""
+    if demand.metric in LOCALIZATION:
+        table, where = _localization(folder, demand)
+    else:
+        table, where = _metrics(folder, demand)
+    wanted = [demand.observation]
+    if demand.observation == EVERY:
+        wanted = [name for name in OBSERVATIONS if name in table]
+    for observation in wanted:
+        if observation not in table:
+            raise InputError(f"{where} has no '{observation}'{nearest(observation, table)}")
+        values = table[observation]
+        if demand.metric not in values:
+            raise InputError(
+                f"{where} has no metric '{demand.metric}'; was it written by an older version?"
+            )
+        yield observation, Estimate.from_json(values[demand.metric])
+
+
+def _localization(folder: Path, demand: Threshold) -> tuple[dict[str, Any], str]:
+    path = folder / "localization.json"
+    if not path.is_file():
+        raise InputError(
+            f"{path} is not there, so {demand.metric} can't be tested; the run's data has no "
+            "lesion outlines."
+        )
+    table = {
+        name: values[demand.among]
+        for name, values in read_json(path)["observations"].items()
+        if demand.among in values
+    }
+    return table, str(path)
+
+
+def _metrics(folder: Path, demand: Threshold) -> tuple[dict[str, Any], str]:
+    groups: dict[str, tuple[Path, dict[str, Any]]] = {}
+    for path in sorted(folder.glob("metrics*.json")):
+        document = read_json(path)
+        if document["labels"] == demand.labels and document["uncertain"] == "positive":
+            groups[document["group"]] = (path, document)
+    if not groups:
+        raise InputError(f"{folder} has no metrics against labels '{demand.labels}'.")
+    if demand.group not in groups:
+        raise InputError(
+            f"{folder} has no metrics of group '{demand.group}'{nearest(demand.group, groups)}"
+        )
+    path, document = groups[demand.group]
+    averages = {name: document[name] for name in ("macro", "micro", "weighted")}
+    return {**document["observations"], **averages}, str(path)

@@ -1,0 +1,168 @@
+"""From stored values to display values: modality, VOI and presentation, as one lookup table.
+
+DICOM PS3.3 C.11.1 (modality), C.11.2 (VOI LUT and windows), C.7.6.3.1.2 (photometric
+interpretation), C.7.5.1.1.2 (pixel padding). A radiograph stores at most 16 bits, so every step
+can be worked out once per possible value in float64, and a pixel costs one lookup.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from pydicom.dataset import Dataset
+
+from cxr.dicom.header import integer, text
+from cxr.errors import RadiographError
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How stored values become display values.
+
+    Attributes:
+        values: (2**bits,) float64; each bit pattern's value after the modality step.
+        padding: (2**bits,) bool; patterns that are padding, shown black.
+        shown: (2**bits,) float64 in 0..1 before inversion; None where the header has neither
+            VOI LUT nor window, so that the range of the image's own values decides.
+        inverted: whether low values are bright.
+    """
+
+    values: np.ndarray
+    padding: np.ndarray
+    shown: np.ndarray | None
+    inverted: bool
+
+    def table(self, present: np.ndarray | None = None) -> np.ndarray:
+        """Return the display value, float32 in 0..1, of each bit pattern.
+
+        Args:
+            present: (2**bits,) bool; patterns that occur in the image. Read only where `shown`
+                is None.
+
+        Raises:
+            RadiographError: nothing but padding, or one single value, occurs.
+        """
+        shown = self.shown
+        if shown is None:
+            used = self.values[present & ~self.padding]
+            if used.size == 0 or used.min() == used.max():
+                raise RadiographError("all pixels have the same value; there is no image.")
+            shown = (self.values - used.min()) / (used.max() - used.min())
+        shown = np.clip(shown, 0, 1)
+        shown = 1 - shown if self.inverted else shown
+        return np.where(self.padding, 0, shown).astype(np.float32)
+
+
+def rendering(dataset: Dataset, bits: int) -> Rendering:
+    """Work out the rendering that a header asks for: VOI LUT, else the first window, else none.
+
+    Args:
+        dataset: the header.
+        bits: bits stored.
+
+    Raises:
+        RadiographError: a lookup table in the header contradicts itself.
+    """
+    signed = integer(dataset, "PixelRepresentation") == 1
+    stored = np.arange(2**bits, dtype=np.int64)
+    if signed:
+        stored = np.where(stored >= 2 ** (bits - 1), stored - 2**bits, stored)
+    values = _modality(dataset, stored)
+    return Rendering(
+        values=values,
+        padding=_padding(dataset, stored, bits),
+        shown=_voi(dataset, values),
+        # A DX image says both MONOCHROME1 and INVERSE for one inversion (PS3.3 C.8.11.3).
+        inverted=text(dataset, "PhotometricInterpretation").upper() == "MONOCHROME1"
+        or text(dataset, "PresentationLUTShape").upper() == "INVERSE",
+    )
+
+
+def _modality(dataset: Dataset, stored: np.ndarray) -> np.ndarray:
+    if dataset.get("ModalityLUTSequence"):
+        lut, first, _ = _lookup_table(dataset, "ModalityLUTSequence")
+        return lut[np.clip(stored - first, 0, len(lut) - 1)].astype(float)
+    slope, intercept = _number(dataset, "RescaleSlope"), _number(dataset, "RescaleIntercept")
+    if slope is None or intercept is None or slope == 0:
+        return stored.astype(float)
+    return stored * slope + intercept
+
+
+def _voi(dataset: Dataset, values: np.ndarray) -> np.ndarray | None:
+    if dataset.get("VOILUTSequence"):
+        lut, first, bits = _lookup_table(dataset, "VOILUTSequence")
+        index = np.clip(np.floor(values).astype(np.int64) - first, 0, len(lut) - 1)
+        return lut[index] / (2**bits - 1)
+    center, width = _number(dataset, "WindowCenter"), _number(dataset, "WindowWidth")
+    function = text(dataset, "VOILUTFunction").upper() or "LINEAR"
+    if center is None or width is None or width < (1 if function == "LINEAR" else 1e-9):
+        return None
+    return window(values, center, width, function)
+
+
+def window(values: np.ndarray, center: float, width: float, function: str) -> np.ndarray:
+    """Return `values` under a window, in 0..1 (PS3.3 C.11.2.1.2 and C.11.2.1.3).
+
+    Args:
+        values: float, after the modality step.
+        center: window center, in the units of `values`.
+        width: window width; at least 1 for LINEAR, above 0 for the others.
+        function: LINEAR, LINEAR_EXACT or SIGMOID.
+
+    Raises:
+        RadiographError: the function is none of the three.
+    """
+    if function == "SIGMOID":
+        return 1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -700, 700)))
+    if function not in ("LINEAR", "LINEAR_EXACT"):
+        raise RadiographError("its VOI LUT Function is none of LINEAR, LINEAR_EXACT and SIGMOID.")
+    if function == "LINEAR":
+        center, width = center - 0.5, width - 1
+    if width == 0:
+        return (values > center).astype(float)
+    return np.clip((values - center) / width + 0.5, 0, 1)
+
+
+def _padding(dataset: Dataset, stored: np.ndarray, bits: int) -> np.ndarray:
+    padding = dataset.get("PixelPaddingValue")
+    if not isinstance(padding, int):
+        return np.zeros(stored.shape, dtype=bool)
+    limit = dataset.get("PixelPaddingRangeLimit")
+    ends = [stored[end & (2**bits - 1)] for end in (padding, limit) if isinstance(end, int)]
+    return (stored >= min(ends)) & (stored <= max(ends))
+
+
+def _lookup_table(dataset: Dataset, keyword: str) -> tuple[np.ndarray, int, int]:
+    """Return entries, the first value mapped, and bits of the first item of a LUT sequence."""
+    try:
+        item = dataset[keyword].value[0]
+        count, first, bits = (int(number) for number in item.LUTDescriptor)
+        data = item.LUTData
+    except Exception as error:
+        raise RadiographError("its lookup table can't be read.") from error
+    count = count or 2**16
+    if isinstance(data, bytes):
+        order = "<" if _little_endian(dataset) else ">"
+        packed = len(data) < 2 * count and bits == 8  # two 8-bit entries to a word
+        entries = np.frombuffer(data, dtype=np.uint8 if packed else f"{order}u2")
+    else:
+        entries = np.atleast_1d(np.asarray(data, dtype=np.int64))
+    entries = entries[:count].astype(np.int64)
+    if len(entries) < count or not 8 <= bits <= 16 or entries.max() >= 2**bits:
+        raise RadiographError("its lookup table contradicts its own descriptor.")
+    return entries, first, bits
+
+
+def _little_endian(dataset: Dataset) -> bool:
+    _, little = dataset.original_encoding
+    return little is not False
+
+
+def _number(dataset: Dataset, keyword: str) -> float | None:
+    """Return an element's first value as a finite number, or None."""
+    value = dataset.get(keyword)
+    try:
+        first = value if isinstance(value, str | int | float) else next(iter(value))
+        number = float(first)
+    except (TypeError, ValueError, StopIteration):
+        return None
+    return number if np.isfinite(number) else None

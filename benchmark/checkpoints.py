@@ -1,0 +1,78 @@
+"""What training leaves on disk: checkpoint.safetensors, and resume.pt while it is under way.
+
+Both are written beside their place and renamed into it, so that a kill at any moment leaves the
+old file or the new one, never a part. resume.pt holds tensors and plain values alone, so torch
+reads it with `weights_only=True` and nothing in it is ever unpickled into code.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from cxr.errors import InputError
+
+CHECKPOINT = "checkpoint.safetensors"
+RESUME = "resume.pt"
+
+
+def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` fill a file beside `path`, flush it to disk and move it into place."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        write(part)
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def save_checkpoint(model: nn.Module, folder: Path, notes: Mapping[str, str]) -> None:
+    """Write the model's tensors and `notes` (network, seed, epoch) to checkpoint.safetensors."""
+    tensors = {key: tensor.cpu().contiguous() for key, tensor in model.state_dict().items()}
+    replace_file(folder / CHECKPOINT, lambda path: save_file(tensors, path, metadata=dict(notes)))
+
+
+def load_checkpoint(model: nn.Module, folder: Path) -> None:
+    """Put the tensors of `folder`'s checkpoint.safetensors into `model`."""
+    model.load_state_dict(load_file(folder / CHECKPOINT))
+
+
+def save_resume(state: Mapping[str, Any], folder: Path) -> None:
+    """Write everything that training needs to go on to resume.pt."""
+    replace_file(folder / RESUME, lambda path: torch.save(dict(state), path))
+
+
+def load_resume(folder: Path) -> dict[str, Any] | None:
+    """Return the state in resume.pt; None where there is none.
+
+    Raises:
+        InputError: the file is damaged; names it.
+    """
+    path = folder / RESUME
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise InputError(
+            f"{path} is damaged and training can't go on from it; delete it to start this "
+            "network again."
+        ) from error
+    return state
+
+
+def weights_digest(model: nn.Module) -> str:
+    """Return the SHA-256 of the model's tensors: names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for key, tensor in model.state_dict().items():
+        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,72 @@
+"""Where and how precisely the networks compute: device, autocast, determinism."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from cxr.errors import InputError
+
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device called `name`; "auto" takes CUDA, else MPS, else the CPU.
+
+    Raises:
+        InputError: the device is not there.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if name == "auto":
+        name = next(device for device, available in there.items() if available)
+    if not there.get(name, False):
+        raise InputError(
+            f"training.device: '{name}' is not available here; use "
+            f"{' or '.join(device for device, available in there.items() if available)}."
+        )
+    return torch.device(name)
+
+
+def check_precision(precision: str, device: torch.device) -> None:
+    """Raise InputError where the device can't train at `precision`."""
+    if precision == "fp16" and device.type == "cpu":
+        raise InputError('training.precision: "fp16" needs a GPU; on the CPU use "fp32" or "bf16".')
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Return the context in which `device` computes at `precision`."""
+    return torch.autocast(device.type, dtype=AUTOCAST.get(precision), enabled=precision in AUTOCAST)
+
+
+def place(model: nn.Module, device: torch.device, *, channels_last: bool) -> nn.Module:
+    """Return `model` on `device`, in the memory format asked for."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return model.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+
+
+@contextmanager
+def reproducible(seed: int, device: torch.device, *, deterministic: bool) -> Iterator[None]:
+    """Seed torch inside the block and, where asked, allow only deterministic algorithms.
+
+    Torch's random state and switches are put back afterwards.
+    """
+    before = torch.are_deterministic_algorithms_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    # cuBLAS reads this when it starts, so it must stand before the first CUDA call
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    cuda = [torch.cuda.current_device()] if device.type == "cuda" else []
+    with torch.random.fork_rng(cuda):
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(deterministic, warn_only=device.type == "mps")
+        torch.backends.cudnn.benchmark = not deterministic
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before)
+            torch.backends.cudnn.benchmark = benchmark

@@ -1,0 +1,236 @@
+"""The networks that can be trained: a registry of one small function each, and their weights.
+
+DenseNet-121 (Huang et al. 2017, arXiv:1608.06993) and ResNet-50 (He et al. 2016,
+arXiv:1512.03385) as torchvision builds them, with the classifier replaced by one linear layer
+of 14 outputs (logits). To add a network, write its function and put it into `NETWORKS`.
+
+Weights come from ImageNet (torchvision's, downloaded once into torch's cache), from a local
+file, or from nowhere ("none"), and never silently from nowhere. A local file is safetensors,
+or a `.pt`/`.pth` that torch reads with `weights_only=True`; a file that needs unpickling could
+run any code and is refused.
+"""
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from urllib.error import URLError
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision import models
+
+from cxr.errors import InputError
+from cxr.observations import OBSERVATIONS
+
+IMAGENET_CLASSES = 1000
+_OLD_DENSENET_KEY = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
+
+
+@dataclass(frozen=True)
+class Network:
+    """How to build a network and where its parts are.
+
+    Attributes:
+        build: returns the untrained network with its ImageNet head.
+        target_layer: path of the module whose output Grad-CAM weighs: the last one with a
+            height and a width.
+        head: path of the final linear layer, which is replaced.
+        imagenet: torchvision's ImageNet weights; None where there are none.
+    """
+
+    build: Callable[[], nn.Module]
+    target_layer: str
+    head: str
+    imagenet: models.WeightsEnum | None = None
+
+
+def densenet121() -> nn.Module:
+    """Return DenseNet-121 with random weights."""
+    return models.densenet121()
+
+
+def resnet50() -> nn.Module:
+    """Return ResNet-50 with random weights; each residual branch starts as zero.
+
+    The last batch norm of a branch starts at zero, so that the untrained network is a shallow
+    one; from random weights it then learns within few epochs (Goyal et al. 2017,
+    arXiv:1706.02677, section 5.1). Loaded weights replace the zeros.
+    """
+    return models.resnet50(zero_init_residual=True)
+
+
+NETWORKS: dict[str, Network] = {
+    "densenet121": Network(
+        build=densenet121,
+        target_layer="features.norm5",
+        head="classifier",
+        imagenet=models.DenseNet121_Weights.IMAGENET1K_V1,
+    ),
+    "resnet50": Network(
+        build=resnet50,
+        target_layer="layer4",
+        head="fc",
+        imagenet=models.ResNet50_Weights.IMAGENET1K_V1,
+    ),
+}
+
+
+def find_network(name: str) -> Network:
+    """Return the registered network called `name`.
+
+    Raises:
+        InputError: there is none; names the nearest one.
+    """
+    if name in NETWORKS:
+        return NETWORKS[name]
+    near = difflib.get_close_matches(name, NETWORKS, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(NETWORKS)}."
+    raise InputError(f"training.networks: '{name}' is unknown; {hint}")
+
+
+def build_network(
+    name: str, *, weights: str | Path = "none", outputs: int = len(OBSERVATIONS)
+) -> nn.Module:
+    """Return the network `name` with a head of `outputs` logits.
+
+    Args:
+        name: a key of `NETWORKS`.
+        weights: "none" (random, from torch's current random state), "imagenet", or the path of
+            a local file. An ImageNet head of 1,000 classes in a file is left out and the new
+            head is random; any other head must have `outputs` rows.
+        outputs: number of logits.
+
+    Raises:
+        InputError: the network is unknown, or the weights can't be had or don't fit.
+    """
+    network = find_network(name)
+    model = network.build()
+    _replace_head(model, network.head, outputs)
+    if str(weights) != "none":
+        _load(model, read_weights(name, weights), head=network.head, where=str(weights))
+    return model
+
+
+def check_weights(name: str, weights: str | Path) -> None:
+    """Make sure that `weights` can be had for `name`; downloads ImageNet's where asked for.
+
+    Raises:
+        InputError: they can't, or don't fit; the message tells the ways out.
+    """
+    if str(weights) == "none":
+        find_network(name)
+    else:
+        build_network(name, weights=weights)
+
+
+def read_weights(name: str, weights: str | Path) -> dict[str, Tensor]:
+    """Return the tensors of ImageNet's weights or of a local file, by parameter name.
+
+    Raises:
+        InputError: no such weights or file, a failed download, or a file that is not plain
+            tensors.
+    """
+    tensors = _download(name) if str(weights) == "imagenet" else _read_file(Path(weights))
+    return {_OLD_DENSENET_KEY.sub(r"\1\2", key): tensor for key, tensor in tensors.items()}
+
+
+def parameter_count(model: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def weights_mb(model: nn.Module) -> float:
+    """Return the size of the weights in MB (10^6 bytes) at 32 bits a parameter."""
+    return parameter_count(model) * 4 / 1e6
+
+
+def target_layer(name: str, model: nn.Module) -> nn.Module:
+    """Return the module of `model` whose output Grad-CAM weighs."""
+    return model.get_submodule(find_network(name).target_layer)
+
+
+def _replace_head(model: nn.Module, path: str, outputs: int) -> None:
+    parent_path, _, leaf = path.rpartition(".")
+    old = model.get_submodule(path)
+    assert isinstance(old, nn.Linear)
+    setattr(model.get_submodule(parent_path), leaf, nn.Linear(old.in_features, outputs))
+
+
+def _download(name: str) -> dict[str, Tensor]:
+    imagenet = find_network(name).imagenet
+    if imagenet is None:
+        raise InputError(
+            f"{name} has no ImageNet weights; set training.weights to a local file or to 'none'."
+        )
+    try:
+        return dict(imagenet.get_state_dict(progress=False, check_hash=True))
+    except (URLError, OSError, RuntimeError) as error:
+        raise InputError(
+            f"ImageNet weights for {name} could not be downloaded from {imagenet.url} ({error}); "
+            "download that file elsewhere and set training.weights to its path, or train from "
+            'random weights with training.weights = "none".'
+        ) from error
+
+
+def _read_file(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise InputError(
+            f"training.weights: there is no file '{path}'; give the path of a safetensors or "
+            'torch file, "imagenet" or "none".'
+        )
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        raise InputError(
+            f"{path} holds pickled objects beside tensors, and unpickling could run any code; "
+            "save the state_dict alone, as safetensors or with torch.save, and use that file."
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise InputError(f"{path} can't be read as network weights: {error}.") from error
+    return _tensors(content, path)
+
+
+def _tensors(content: object, path: Path) -> dict[str, Tensor]:
+    """Return the state dict in a torch file, which may lie under "state_dict" or "model"."""
+    for key in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not all(
+        isinstance(value, Tensor) for value in content.values()
+    ):
+        raise InputError(f"{path} holds no state_dict: a table of tensors by parameter name.")
+    return {str(key).removeprefix("module."): value for key, value in content.items()}
+
+
+def _load(model: nn.Module, tensors: dict[str, Tensor], *, head: str, where: str) -> None:
+    """Put `tensors` into `model`, all of them or none."""
+    wanted = model.state_dict()
+    head_weight = tensors.get(f"{head}.weight")
+    if head_weight is not None and head_weight.shape[0] == IMAGENET_CLASSES:
+        for part in ("weight", "bias"):
+            tensors[f"{head}.{part}"] = wanted[f"{head}.{part}"]
+    wrong = [_misfit(key, tensors.get(key), tensor) for key, tensor in wanted.items()]
+    wrong += [f"{key} is unknown" for key in tensors.keys() - wanted.keys()]
+    misfits = sorted(filter(None, wrong))
+    if misfits:
+        more = f" and {len(misfits) - 5} more" if len(misfits) > 5 else ""
+        raise InputError(
+            f"{where} does not fit the network: {'; '.join(misfits[:5])}{more}; "
+            "use weights of the same architecture with the same head and channels."
+        )
+    model.load_state_dict(tensors, strict=False)
+
+
+def _misfit(key: str, given: Tensor | None, wanted: Tensor) -> str:
+    if given is None:  # old files count no batches
+        return "" if key.endswith("num_batches_tracked") else f"{key} is missing"
+    if given.shape != wanted.shape:
+        return f"{key} is {tuple(given.shape)}, expected {tuple(wanted.shape)}"
+    return ""

@@ -1,0 +1,66 @@
+"""Checkpoints and resume files on disk."""
+
+import pytest
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from benchmark.checkpoints import (
+    load_checkpoint,
+    load_resume,
+    replace_file,
+    save_checkpoint,
+    save_resume,
+    weights_digest,
+)
+from cxr.errors import InputError
+
+
+def test_checkpoint_comes_back_to_the_bit(tmp_path):
+    """A channels-last model's checkpoint loads into a plain one with the same digest."""
+    model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
+    save_checkpoint(model, tmp_path, {"network": "conv", "epoch": "2"})
+    other = nn.Conv2d(3, 4, 3)
+    assert weights_digest(other) != weights_digest(model)
+    load_checkpoint(other, tmp_path)
+    assert weights_digest(other) == weights_digest(model)
+    with safe_open(tmp_path / "checkpoint.safetensors", "pt") as file:
+        assert file.metadata() == {"network": "conv", "epoch": "2"}
+
+
+def test_failed_write_leaves_the_old_file_alone(tmp_path):
+    """A write that fails midway leaves the old content and no leftovers."""
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail(part):
+        part.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        replace_file(path, fail)
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_resume_state_is_plain_tensors_and_values(tmp_path):
+    """What is saved comes back, read with weights_only=True."""
+    state = {"epoch": 2, "model": {"w": torch.ones(2)}, "history": [{"loss": 0.5}]}
+    save_resume(state, tmp_path)
+    back = load_resume(tmp_path)
+    assert back is not None
+    assert back["history"] == [{"loss": 0.5}]
+    assert torch.equal(back["model"]["w"], torch.ones(2))
+
+
+def test_no_resume_state_is_none(tmp_path):
+    """Where no training is under way there is nothing to resume."""
+    assert load_resume(tmp_path) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"noise" * 99])
+def test_damaged_resume_state_is_named(tmp_path, content):
+    """A damaged resume.pt says what to do."""
+    (tmp_path / "resume.pt").write_bytes(content)
+    with pytest.raises(InputError, match=r"resume\.pt is damaged.*delete it"):
+        load_resume(tmp_path)

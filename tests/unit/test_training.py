@@ -1,0 +1,323 @@
+"""The training loop: reproducible, resumable, and clear about what can't be learnt."""
+
+import csv
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import benchmark.training
+from benchmark.config import TrainingConfig
+from benchmark.events import Silent
+from benchmark.training import TrainingData, macro_auroc, train_network
+from cxr.errors import InputError
+from cxr.networks import NETWORKS, Network
+
+CPU = torch.device("cpu")
+SETTINGS = TrainingConfig(
+    networks=("tiny",), weights="none", epochs=3, batch_size=4, learning_rate=0.01, device="cpu"
+)
+
+
+class Tiny(nn.Module):
+    """A network with the parts that make resuming hard: batch norm and dropout."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.BatchNorm2d(4), nn.ReLU())
+        self.dropout = nn.Dropout(0.2)
+        self.head = nn.Linear(4, 1000)
+
+    def forward(self, images):
+        return self.head(self.dropout(self.body(images).mean(dim=(2, 3))))
+
+
+class Recorder(Silent):
+    """Events that remember epochs, and can interrupt after one."""
+
+    def __init__(self, stop_after: int = 0):
+        self.rows = []
+        self.advanced = 0
+        self.totals = []
+        self.stop_after = stop_after
+
+    def stage(self, name, total=None, unit=""):
+        self.totals.append(total)
+
+    def advance(self, count=1, **values):
+        self.advanced += count
+        if self.stop_after and len(self.rows) == self.stop_after:
+            raise KeyboardInterrupt
+
+    def epoch(self, network, seed, row):
+        self.rows.append(dict(row))
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setitem(NETWORKS, "tiny", Network(Tiny, "body", "head"))
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def data():
+    """24 images whose brightness tells the first observation."""
+    random = np.random.default_rng(5)
+    targets = (random.random((24, 14)) < 0.5).astype(np.float32)
+    light = 60 + 120 * targets[:, 0]
+    pixels = random.normal(light[:, None, None], 20, (24, 10, 10)).clip(0, 255).astype(np.uint8)
+    return TrainingData(
+        pixels=pixels,
+        train_rows=np.arange(17),
+        validate_rows=np.arange(17, 24),
+        targets=targets,
+        counted=np.ones((24, 14), bool),
+        image_ids=[f"image{k}" for k in range(24)],
+    )
+
+
+def train(data, folder, settings=SETTINGS, seed=0, events=None):
+    return train_network(
+        "tiny", data, settings, seed=seed, folder=folder, events=events or Silent()
+    )
+
+
+def lasting_files(folder):
+    return (folder / "training.json").read_bytes(), (folder / "history.csv").read_bytes()
+
+
+def test_finished_folder_holds_what_is_documented(data, tmp_path):
+    """A finished training leaves checkpoint, history, facts and times, and no resume state."""
+    result = train(data, tmp_path / "run")
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "checkpoint.safetensors",
+        "history.csv",
+        "timing.json",
+        "training.json",
+    ]
+    rows = list(csv.DictReader((tmp_path / "run" / "history.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert list(rows[0]) == list(benchmark.training.HISTORY)
+    best = max(rows, key=lambda row: float(row["validation_auroc"]))
+    assert result.facts["best_epoch"] == int(best["epoch"])
+    assert result.facts["best_validation_auroc"] == float(best["validation_auroc"])
+    assert result.facts["parameters"] == 3 * 4 * 9 + 4 + 8 + 4 * 14 + 14
+    assert result.seconds_per_epoch > 0
+    timing = json.loads((tmp_path / "run" / "timing.json").read_text())
+    assert len(timing["epochs"]) == 3
+
+
+def test_network_learns(data, tmp_path):
+    """A loss that training lowers: the loop trains."""
+    result = train(data, tmp_path, replace(SETTINGS, epochs=12, schedule="constant"))
+    rows = list(csv.DictReader((tmp_path / "history.csv").open()))
+    assert float(rows[-1]["train_loss"]) < float(rows[0]["train_loss"]) - 0.02
+    assert result.facts["epochs"] == 12
+
+
+def test_one_seed_gives_one_network(data, tmp_path):
+    """Two runs with one seed end with equal weights and equal files; another seed does not."""
+    first = train(data, tmp_path / "a")
+    train(data, tmp_path / "b")
+    assert lasting_files(tmp_path / "a") == lasting_files(tmp_path / "b")
+    other = train(data, tmp_path / "c", seed=1)
+    assert other.facts["weights_sha256"] != first.facts["weights_sha256"]
+
+
+def test_training_leaves_global_random_state_alone(data, tmp_path):
+    """The caller's torch random state and determinism switch are as before."""
+    torch.manual_seed(9)
+    expected = torch.rand(3)
+    torch.manual_seed(9)
+    train(data, tmp_path)
+    assert torch.equal(torch.rand(3), expected)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.parametrize("schedule", ["plateau", "one-cycle", "constant"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_interrupted_training_ends_the_same(data, tmp_path, schedule, optimizer):
+    """Ctrl-C keeps the finished epochs; going on ends with the same weights to the bit."""
+    settings = replace(SETTINGS, schedule=schedule, optimizer=optimizer)
+    train(data, tmp_path / "whole", settings)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "cut", settings, events=Recorder(stop_after=1))
+    assert (tmp_path / "cut" / "resume.pt").exists()
+    assert not (tmp_path / "cut" / "training.json").exists()
+    again = Recorder()
+    train(data, tmp_path / "cut", settings, events=again)
+    assert [row["epoch"] for row in again.rows] == [2, 3]
+    assert lasting_files(tmp_path / "cut") == lasting_files(tmp_path / "whole")
+
+
+def test_interrupt_before_the_first_epoch_ends_starts_over(data, tmp_path):
+    """An interrupt within the first epoch loses that epoch alone."""
+
+    class Early(Recorder):
+        def advance(self, count=1, **values):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "cut", events=Early())
+    train(data, tmp_path / "cut")
+    train(data, tmp_path / "whole")
+    assert lasting_files(tmp_path / "cut") == lasting_files(tmp_path / "whole")
+
+
+def test_finished_training_is_not_repeated(data, tmp_path):
+    """Asking again for a finished training returns it without an epoch."""
+    first = train(data, tmp_path)
+    events = Recorder()
+    again = train(data, tmp_path, events=events)
+    assert again == first
+    assert events.rows == []
+
+
+def test_changed_data_stop_a_resume(data, tmp_path):
+    """An unfinished training whose data changed underneath says so."""
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path, events=Recorder(stop_after=1))
+    changed = replace(data, targets=1 - data.targets)
+    with pytest.raises(InputError, match="unfinished training on other data or settings"):
+        train(changed, tmp_path)
+
+
+def test_changed_settings_do_not_pass_as_finished(data, tmp_path):
+    """A finished training with other settings is not taken for this one."""
+    train(data, tmp_path)
+    with pytest.raises(InputError, match="other data or settings; start a new run"):
+        train(data, tmp_path, replace(SETTINGS, learning_rate=0.5))
+
+
+def test_other_networks_and_seeds_do_not_matter_to_this_one(data, tmp_path):
+    """Adding a network or a seed to the config leaves a finished training valid."""
+    first = train(data, tmp_path)
+    wider = replace(SETTINGS, networks=("tiny", "resnet50"), seeds=(0, 1))
+    assert train(data, tmp_path, wider) == first
+
+
+def test_progress_counts_every_image(data, tmp_path):
+    """The bar's total is what is then counted: training and validation images per epoch."""
+    events = Recorder()
+    train(data, tmp_path, events=events)
+    assert events.totals == [3 * 24]
+    assert events.advanced == 3 * 24
+    assert [set(row) for row in events.rows] == [set(benchmark.training.HISTORY)] * 3
+
+
+def test_lone_last_image_joins_the_batch_before(data):
+    """17 images in batches of 4 make no batch of one, and each image comes once an epoch."""
+    batches = list(benchmark.training._batches(data, SETTINGS, 0, 1, CPU))
+    assert [len(rows) for rows, _ in batches] == [4, 4, 4, 5]
+    rows = np.concatenate([rows for rows, _ in batches])
+    assert sorted(rows) == list(range(17))
+    for chosen, (pixels, targets, _counted) in batches:
+        np.testing.assert_array_equal(pixels.numpy(), data.pixels[chosen])
+        np.testing.assert_array_equal(targets.numpy(), data.targets[chosen])
+
+
+def test_epochs_have_orders_of_their_own(data):
+    """Each epoch shuffles anew."""
+    orders = [
+        np.concatenate(
+            [rows for rows, _ in benchmark.training._batches(data, SETTINGS, 0, epoch, CPU)]
+        )
+        for epoch in (1, 2)
+    ]
+    assert not np.array_equal(*orders)
+
+
+def test_uncounted_targets_do_not_train(data, tmp_path):
+    """What a target says where it does not count has no influence."""
+    counted = data.counted.copy()
+    counted[:, 3] = False
+    flipped = data.targets.copy()
+    flipped[:, 3] = 1 - flipped[:, 3]
+    one = train(replace(data, counted=counted), tmp_path / "a")
+    two = train(replace(data, counted=counted, targets=flipped), tmp_path / "b")
+    assert one.facts["weights_sha256"] == two.facts["weights_sha256"]
+
+
+def test_diverged_loss_names_the_images(data, tmp_path):
+    """A loss that is not finite stops with the ids of the batch."""
+    settings = replace(SETTINGS, optimizer="sgd", learning_rate=1e30, schedule="constant")
+    with pytest.raises(InputError, match=r"loss became (nan|inf).*image\d+, .*lower"):
+        train(data, tmp_path, settings)
+
+
+def test_nan_in_the_network_is_caught_in_the_first_batch(data, tmp_path, monkeypatch):
+    """NaN weights stop the first batch, with its four images."""
+
+    def broken():
+        model = Tiny()
+        model.body[0].bias.data[:] = torch.nan
+        return model
+
+    monkeypatch.setitem(NETWORKS, "tiny", Network(broken, "body", "head"))
+    with pytest.raises(InputError) as caught:
+        train(data, tmp_path)
+    assert str(caught.value).count("image") == 4 + 2  # four ids, "on the images", "these images"
+
+
+def test_validation_without_both_classes_stops_before_training(data, tmp_path):
+    """A validation split in which no observation has both classes stops before any epoch."""
+    targets = data.targets.copy()
+    targets[17:] = 0
+    events = Recorder()
+    with pytest.raises(InputError, match=r"validation split .* no observation has both"):
+        train(replace(data, targets=targets), tmp_path / "run", events=events)
+    assert events.totals == []
+    assert not (tmp_path / "run").exists()
+
+
+def test_both_classes_must_count(data, tmp_path):
+    """Cases that do not count can't choose the best epoch."""
+    counted = data.counted & (data.targets > 0.5)
+    with pytest.raises(InputError, match="no observation has both"):
+        train(replace(data, counted=counted), tmp_path)
+
+
+def test_too_few_training_images_stop(data, tmp_path):
+    """One training image is too few."""
+    with pytest.raises(InputError, match=r"training split has 1 image\(s\)"):
+        train(replace(data, train_rows=np.array([0])), tmp_path)
+
+
+def test_device_that_is_not_there_is_named(data, tmp_path):
+    """A device that this machine lacks is answered with those it has."""
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has MPS")
+    with pytest.raises(InputError, match=r"'mps' is not available here; use .*cpu"):
+        train(data, tmp_path, replace(SETTINGS, device="mps"))
+
+
+def test_fp16_needs_a_gpu(data, tmp_path):
+    """fp16 on the CPU is refused with the alternatives."""
+    with pytest.raises(InputError, match='"fp16" needs a GPU'):
+        train(data, tmp_path, replace(SETTINGS, precision="fp16"))
+
+
+def test_bf16_trains_on_the_cpu(data, tmp_path):
+    """bf16 autocast trains, and leaves fp32 weights."""
+    result = train(data, tmp_path, replace(SETTINGS, precision="bf16"))
+    assert result.facts["checkpoint_mb"] < 0.01
+    assert result.facts["settings"]["precision"] == "bf16"
+
+
+def test_macro_auroc_is_over_observations_with_both_classes():
+    """Observations of one class, or uncounted into one class, have no part in the mean."""
+    present = np.zeros((4, 14), bool)
+    present[:2, 0] = True
+    present[0, 1] = True
+    present[:, 2] = True
+    scores = np.zeros((4, 14))
+    scores[:, 0] = [4, 3, 2, 1]
+    scores[:, 1] = [1, 2, 3, 4]
+    counted = np.ones((4, 14), bool)
+    assert macro_auroc(present, scores, counted) == pytest.approx((1 + 0) / 2)
+    counted[0, 1] = False
+    assert macro_auroc(present, scores, counted) == 1
+    assert np.isnan(macro_auroc(present[:, 2:3], scores[:, 2:3], counted[:, 2:3]))

@@ -1,0 +1,256 @@
+"""Drawing in centimetres: the image grid, tubes, ellipsoids and clouds that anatomy is made of.
+
+Everything is drawn as a path length along the beam (cm), so that shapes add up as tissue does.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numba
+import numpy as np
+
+Field = np.ndarray
+"""(size, size) float32, in cm along the beam unless said otherwise."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Pixel centres in the patient's plane.
+
+    x grows towards the picture's right (frontal: the patient's left; lateral: posterior), y
+    grows downwards; the origin is the midline at the level of the lung apices.
+
+    Attributes:
+        size: pixels a side.
+        pitch: cm per pixel.
+        left, top: cm; the corner of the field before it is tilted.
+        tilt: radians that the patient is turned in the picture's plane.
+        x, y: (size, size) float32 cm.
+    """
+
+    size: int
+    pitch: float
+    left: float
+    top: float
+    tilt: float
+    x: Field
+    y: Field
+
+    @classmethod
+    def place(
+        cls, size: int, *, field_cm: float, centre: tuple[float, float], tilt: float
+    ) -> "Grid":
+        """Return the grid of a square field around `centre` (cm), turned by `tilt` (radians)."""
+        pitch = field_cm / size
+        offset = (np.arange(size, dtype=np.float32) + np.float32(0.5)) * np.float32(pitch)
+        offset -= np.float32(field_cm / 2)
+        cosine, sine = np.float32(math.cos(tilt)), np.float32(math.sin(tilt))
+        across, down = offset[None, :], offset[:, None]
+        x = np.float32(centre[0]) + cosine * across - sine * down
+        y = np.float32(centre[1]) + sine * across + cosine * down
+        corner = (centre[0] - field_cm / 2, centre[1] - field_cm / 2)
+        return cls(size, pitch, corner[0], corner[1], tilt, x, y)
+
+    def pixels(self, points: np.ndarray) -> np.ndarray:
+        """Return (n, 2) pixel coordinates (column, row; centres at integers) of cm points."""
+        half = self.size * self.pitch / 2
+        shifted = np.asarray(points, dtype=np.float64) - (self.left + half, self.top + half)
+        cosine, sine = math.cos(self.tilt), math.sin(self.tilt)
+        across = cosine * shifted[:, 0] + sine * shifted[:, 1]
+        down = -sine * shifted[:, 0] + cosine * shifted[:, 1]
+        return np.column_stack([across + half, down + half]) / self.pitch - 0.5
+
+    def zeros(self) -> Field:
+        """Return an empty field."""
+        return np.zeros((self.size, self.size), np.float32)
+
+
+@dataclass(frozen=True)
+class Tube:
+    """A round tube along a line.
+
+    Attributes:
+        points: (n, 2) cm.
+        radius: cm; one number or one per point.
+        weight: what a cm of chord counts.
+    """
+
+    points: np.ndarray
+    radius: float | np.ndarray
+    weight: float = 1.0
+
+
+def draw_tubes(grid: Grid, tubes: Sequence[Tube]) -> Field:
+    """Return the summed chords of `tubes`; within one tube, segments do not add up.
+
+    A tube thinner than a pixel is drawn a pixel wide with the same volume, so that a fine line
+    neither vanishes nor staggers.
+    """
+    field = grid.zeros()
+    if not tubes:
+        return field
+    points = np.concatenate([grid.pixels(tube.points) for tube in tubes])
+    lengths = [len(tube.points) for tube in tubes]
+    radii = np.concatenate(
+        [np.broadcast_to(np.asarray(tube.radius, float), (len(tube.points),)) for tube in tubes]
+    )
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    weights = np.array([tube.weight for tube in tubes], dtype=float) * grid.pitch
+    _add_tubes(field, grid.zeros(), points, radii / grid.pitch, starts, weights)
+    return field
+
+
+@numba.njit(cache=True)
+def _add_tubes(
+    field: Field,
+    scratch: Field,
+    points: np.ndarray,
+    radii: np.ndarray,
+    starts: np.ndarray,
+    weights: np.ndarray,
+) -> None:
+    height, width = field.shape
+    for tube in range(len(weights)):
+        top, bottom, left, right = height, -1, width, -1
+        for i in range(starts[tube], starts[tube + 1] - 1):
+            ax, ay, bx, by = points[i, 0], points[i, 1], points[i + 1, 0], points[i + 1, 1]
+            dx, dy = bx - ax, by - ay
+            norm = max(dx * dx + dy * dy, 1e-12)
+            reach = max(radii[i], radii[i + 1], 0.75)
+            row0 = max(int(math.ceil(min(ay, by) - reach)), 0)
+            row1 = min(int(math.floor(max(ay, by) + reach)), height - 1)
+            col0 = max(int(math.ceil(min(ax, bx) - reach)), 0)
+            col1 = min(int(math.floor(max(ax, bx) + reach)), width - 1)
+            if row0 > row1 or col0 > col1:
+                continue
+            top, bottom = min(top, row0), max(bottom, row1)
+            left, right = min(left, col0), max(right, col1)
+            for row in range(row0, row1 + 1):
+                for col in range(col0, col1 + 1):
+                    along = ((col - ax) * dx + (row - ay) * dy) / norm
+                    along = min(max(along, 0.0), 1.0)
+                    gap_x, gap_y = col - ax - along * dx, row - ay - along * dy
+                    radius = radii[i] + along * (radii[i + 1] - radii[i])
+                    drawn = max(radius, 0.75)
+                    rest = drawn * drawn - gap_x * gap_x - gap_y * gap_y
+                    if rest > 0.0:
+                        chord = 2.0 * math.sqrt(rest) * (radius / drawn) ** 2
+                        if chord > scratch[row, col]:
+                            scratch[row, col] = chord
+        for row in range(top, bottom + 1):
+            for col in range(left, right + 1):
+                field[row, col] += weights[tube] * scratch[row, col]
+                scratch[row, col] = 0.0
+
+
+def ellipsoid(
+    grid: Grid,
+    centre: tuple[float, float],
+    radii: tuple[float, float],
+    depth: float,
+    *,
+    turn: float = 0.0,
+) -> Field:
+    """Return the chord through an ellipsoid.
+
+    Args:
+        grid: where.
+        centre: cm.
+        radii: cm; half axes in the picture's plane, before turning.
+        depth: cm; the full length along the beam at the centre.
+        turn: radians; the first axis is turned from the x axis towards the y axis.
+    """
+    along, across = _axes(grid, centre, turn)
+    rest = 1 - (along / np.float32(radii[0])) ** 2 - (across / np.float32(radii[1])) ** 2
+    return np.float32(depth) * np.sqrt(np.maximum(rest, 0, out=rest))
+
+
+def blob(
+    grid: Grid,
+    centre: tuple[float, float],
+    radii: tuple[float, float],
+    *,
+    turn: float = 0.0,
+    soft: float = 0.3,
+    warp: Field | float = 0.0,
+) -> Field:
+    """Return a soft-edged ellipse, 1 inside and 0 outside.
+
+    Args:
+        grid: where.
+        centre: cm.
+        radii: cm; half axes.
+        turn: radians.
+        soft: width of the edge as a share of the radius.
+        warp: a field that pushes the edge in and out, as a share of the radius.
+    """
+    along, across = _axes(grid, centre, turn)
+    radius = np.sqrt((along / np.float32(radii[0])) ** 2 + (across / np.float32(radii[1])) ** 2)
+    return smooth_step((1 + warp - radius) / np.float32(soft) + np.float32(0.5))
+
+
+def _axes(grid: Grid, centre: tuple[float, float], turn: float) -> tuple[Field, Field]:
+    x, y = grid.x - np.float32(centre[0]), grid.y - np.float32(centre[1])
+    if turn == 0.0:
+        return x, y
+    cosine, sine = np.float32(math.cos(turn)), np.float32(math.sin(turn))
+    return cosine * x + sine * y, cosine * y - sine * x
+
+
+def smooth_step(value: Field) -> Field:
+    """Return 0 below 0, 1 above 1, and a smooth rise between."""
+    clipped = np.clip(value, 0, 1)
+    return clipped * clipped * (3 - 2 * clipped)
+
+
+def cloud(grid: Grid, rng: np.random.Generator, *, scale_cm: float) -> Field:
+    """Return smooth noise, mean 0 and spread about 1, with bumps of about `scale_cm`."""
+    cells = max(4, math.ceil(grid.size * grid.pitch / scale_cm) + 3)
+    coarse = rng.standard_normal((cells, cells), dtype=np.float32)
+    side = max(grid.size, math.ceil(cells * scale_cm / grid.pitch))
+    fine = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
+    return fine[: grid.size, : grid.size] * np.float32(1.3)
+
+
+def look_up(at: Field, knots: Sequence[tuple[float, float]]) -> Field:
+    """Return the smooth curve through `knots` (position, value) at every pixel, clamped."""
+    where = np.array([knot[0] for knot in knots])
+    values = np.array([knot[1] for knot in knots])
+    fine = np.linspace(where[0], where[-1], 1024)
+    table = _monotone(where, values, fine).astype(np.float32)
+    step = (where[-1] - where[0]) / 1023
+    index = (at - np.float32(where[0])) * np.float32(1 / step)
+    return table[np.clip(index, 0, 1023).astype(np.int16)]
+
+
+def curve_at(at: float, knots: Sequence[tuple[float, float]]) -> float:
+    """Return the same curve as `look_up` at one position."""
+    where = np.array([knot[0] for knot in knots])
+    values = np.array([knot[1] for knot in knots])
+    return float(_monotone(where, values, np.clip([at], where[0], where[-1]))[0])
+
+
+def _monotone(where: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Cubic Hermite through the knots with finite-difference slopes."""
+    slopes = np.gradient(values, where)
+    i = np.clip(np.searchsorted(where, at) - 1, 0, len(where) - 2)
+    width = where[i + 1] - where[i]
+    t = (at - where[i]) / width
+    t2, t3 = t * t, t * t * t
+    return (
+        (2 * t3 - 3 * t2 + 1) * values[i]
+        + (t3 - 2 * t2 + t) * width * slopes[i]
+        + (3 * t2 - 2 * t3) * values[i + 1]
+        + (t3 - t2) * width * slopes[i + 1]
+    )
+
+
+def spline(points: Sequence[tuple[float, float]], count: int = 24) -> np.ndarray:
+    """Return (count, 2) points on a smooth line through `points` (cm)."""
+    given = np.asarray(points, dtype=float)
+    steps = np.hypot(*np.diff(given, axis=0).T)
+    where = np.concatenate([[0.0], np.cumsum(np.maximum(steps, 1e-6))])
+    at = np.linspace(0, where[-1], count)
+    return np.column_stack([_monotone(where, given[:, k], at) for k in (0, 1)])

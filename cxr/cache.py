@@ -26,15 +26,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from cxr.dicom import PREPROCESSING_VERSION, load, quantize
+from cxr.dicom import PREPROCESSING_VERSION, Fit, load, quantize
 from cxr.errors import InputError, RadiographError
 from cxr.parallel import run_parallel
-
-Fit = Literal["squash", "letterbox"]
 
 FORMAT = 1
 CHUNK = 32

@@ -7,13 +7,13 @@ no flip: left and right matter in a chest.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from cxr.dicom import quantize, read_radiograph
+from cxr.dicom import Fit, quantize, read_radiograph
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -90,7 +90,7 @@ class DicomDataset(Dataset[Batch]):
         counted: np.ndarray,
         *,
         size: int = 224,
-        fit: Literal["squash", "letterbox"] = "squash",
+        fit: Fit = "squash",
     ):
         if not len(paths) == len(targets) == len(counted):
             raise ValueError(
@@ -101,7 +101,7 @@ class DicomDataset(Dataset[Batch]):
         self.targets = torch.as_tensor(np.asarray(targets, dtype=np.float32))
         self.counted = torch.as_tensor(np.asarray(counted, dtype=bool))
         self.size = size
-        self.fit: Literal["squash", "letterbox"] = fit
+        self.fit = fit
 
     def __len__(self) -> int:
         """Return the number of images."""

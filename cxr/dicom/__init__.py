@@ -1,38 +1,55 @@
-"""From an image file to the picture that a reader would see, as a small grey square."""
+"""From an image file to the picture that a reader would see, as a small grey square.
 
+`files` opens a DICOM file, `frames` decodes its pixels, `display` works out what each stored value
+looks like, `resample` applies that and averages; `pictures` reads PNG and JPEG.
+"""
+
+import warnings
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-import pydicom
-from PIL import Image
+from pydicom.dataset import Dataset
 
-from cxr.dicom.display import rendering
-from cxr.dicom.header import Header, read_header
-from cxr.dicom.resample import to_square
+from cxr.dicom.display import (
+    Rendering,
+    flattened,
+    has_embedded_overlay,
+    pixel_aspect,
+    rendering,
+    stored_present,
+    word_table,
+)
+from cxr.dicom.files import DicomFile, map_file, open_dicom
+from cxr.dicom.frames import Frame, read_frame, read_layout
+from cxr.dicom.header import Header, read_header, text
+from cxr.dicom.pictures import picture_format, read_picture
+from cxr.dicom.resample import Fit, centred, present_words, shrink
 from cxr.errors import RadiographError
 
-__all__ = ["PREPROCESSING_VERSION", "Header", "quantize", "read_header", "read_radiograph"]
+__all__ = ["PREPROCESSING_VERSION", "Fit", "Header", "quantize", "read_header", "read_radiograph"]
 
-PREPROCESSING_VERSION = 1
+PREPROCESSING_VERSION = 2
 """Raised whenever a change here changes a pixel; part of the decoded cache's key."""
 
-MAX_PIXELS = 2**26
-"""More than any detector has; a header that claims more is wrong, and is not believed."""
+OTHER_MODALITIES = frozenset({"CT", "MR", "NM", "PT", "US", "IVUS", "ES", "XC", "GM", "SM", "OP"})
+"""Modalities whose grey images are not projection radiographs."""
+
+_OVERSAMPLING = 2
+"""JPEG 2000 is decoded at no less than this times the result's resolution."""
 
 
-def read_radiograph(
-    path: Path | str, *, size: int = 224, fit: Literal["squash", "letterbox"] = "squash"
-) -> np.ndarray:
+def read_radiograph(path: Path | str, *, size: int = 224, fit: Fit = "squash") -> np.ndarray:
     """Read a radiograph (DICOM, PNG or JPEG) as a reader would see it.
 
-    VOI LUT, else the first window, else the range without padding; MONOCHROME1 and the
-    presentation shape INVERSE are inverted; padding is black. Then reduced by area average.
+    VOI LUT, else the first window, else the range of the values without padding (a window that
+    is not valid counts as none); MONOCHROME1 and the presentation shape INVERSE are inverted,
+    once; padding is black. Then reduced by area average.
 
     Args:
         path: the file; told by its content, not its name.
         size: pixels a side of the result.
-        fit: "squash" to the square as in the study, or "letterbox": aspect kept, black beside.
+        fit: "squash" to the square as in the study, or "letterbox": aspect kept (by the pixel
+            spacing, where pixels are not square), black beside.
 
     Returns:
         (size, size) float32 from 0 (black) to 1 (white).
@@ -47,15 +64,16 @@ def read_radiograph(
         raise RadiographError(f"{path}: {error}") from error
 
 
-def load(path: Path, *, size: int, fit: Literal["squash", "letterbox"]) -> np.ndarray:
+def load(path: Path, *, size: int, fit: Fit) -> np.ndarray:
     """Do what `read_radiograph` does, with messages that do not name the file."""
-    try:
-        start = path.open("rb").read(132)
-    except OSError as error:
-        raise RadiographError(f"it can't be opened ({error.strerror}).") from error
-    picture = start[:8] == b"\x89PNG\r\n\x1a\n" or start[:3] == b"\xff\xd8\xff"
-    image = _picture(path) if picture else _dicom(path)
-    return to_square(image, size, fit)
+    if picture_format(map_file(path)[:8]):
+        words, table = read_picture(path)
+        image = shrink(words, table, size=size, fit=fit)
+    else:
+        image = _dicom(path, size, fit)
+    if np.ptp(image) < 1 / 255:
+        raise RadiographError("it shows a single grey; there is no picture, or a wrong window.")
+    return centred(image, size)
 
 
 def quantize(image: np.ndarray) -> np.ndarray:
@@ -63,37 +81,46 @@ def quantize(image: np.ndarray) -> np.ndarray:
     return np.rint(image * 255).astype(np.uint8)
 
 
-def _dicom(path: Path) -> np.ndarray:
-    try:
-        dataset = pydicom.dcmread(path, force=True)
-        if "PixelData" not in dataset:
-            raise RadiographError("it holds no pixels, or is not a DICOM file.")
-        if not str(dataset.PhotometricInterpretation).startswith("MONOCHROME"):
-            raise RadiographError("it is a colour image, not a radiograph.")
-        if int(dataset.get("NumberOfFrames") or 1) > 1:
-            raise RadiographError("it has several frames; a radiograph has one.")
-        if dataset.Rows * dataset.Columns > MAX_PIXELS:
-            raise RadiographError("its header claims an impossible size.")
-        bits = int(dataset.BitsStored)
-        patterns = dataset.pixel_array.astype(np.int64) & (2**bits - 1)
-        shown = rendering(dataset, bits)
-    except RadiographError:
-        raise
-    except Exception as error:
-        raise RadiographError("its pixels can't be decoded; the file is damaged.") from error
-    return shown.table(np.bincount(patterns.ravel(), minlength=2**bits) > 0)[patterns]
+def _dicom(path: Path, size: int, fit: Fit) -> np.ndarray:
+    file = open_dicom(path)
+    modality = text(file.dataset, "Modality").upper()
+    if modality in OTHER_MODALITIES:
+        raise RadiographError(f"it is not a radiograph: its modality is {modality}.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's quote values of the header
+        return render(file, size=size, fit=fit)
 
 
-def _picture(path: Path) -> np.ndarray:
+def render(file: DicomFile, *, size: int, fit: Fit) -> np.ndarray:
+    """Return an opened file's picture, whatever its modality, before it is put in a square."""
+    layout = read_layout(file)
     try:
-        with Image.open(path) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise RadiographError("its header claims an impossible size.")
-            if picture.mode.startswith("I"):
-                deep = np.asarray(picture).astype(np.float32)
-                return (deep - deep.min()) / max(float(np.ptp(deep)), 1.0)
-            return np.asarray(picture.convert("L")).astype(np.float32) / 255
+        header = flattened(file.dataset)
+        shown = rendering(header, layout.stored, little_endian=file.little_endian)
     except RadiographError:
         raise
-    except Exception as error:
-        raise RadiographError("its pixels can't be decoded; the file is damaged.") from error
+    except Exception as error:  # pydicom parses an element when it is looked at
+        raise RadiographError("its header is damaged.") from error
+    # The range of the values is that of every pixel, so it needs the full resolution.
+    smallest = 0 if shown.shown is None else _OVERSAMPLING * size
+    frame = read_frame(file, layout, smallest=smallest)
+    image = shrink(
+        frame.words,
+        _table(frame, header, shown),
+        size=size,
+        fit=fit,
+        aspect=pixel_aspect(header),
+        reduced=frame.reduced,
+        full_shape=(layout.rows, layout.columns),
+    )
+    if np.isnan(image).any():
+        raise RadiographError("it has values beyond Bits Stored: header and pixels contradict.")
+    return np.clip(image, 0, 1)
+
+
+def _table(frame: Frame, header: Dataset, shown: Rendering) -> np.ndarray:
+    present = None
+    if shown.shown is None:
+        present = stored_present(present_words(frame.words), frame.layout)
+    overlays = has_embedded_overlay(header)
+    return word_table(shown.table(present), frame.layout, overlays=overlays)

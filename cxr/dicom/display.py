@@ -6,12 +6,22 @@ can be worked out once per possible value in float64, and a pixel costs one look
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
 
+from cxr.dicom.frames import Layout
 from cxr.dicom.header import integer, text
 from cxr.errors import RadiographError
+
+_FRAME_KEYWORDS = {
+    "WindowCenter",
+    "WindowWidth",
+    "VOILUTFunction",
+    "RescaleSlope",
+    "RescaleIntercept",
+}
 
 
 @dataclass(frozen=True)
@@ -52,12 +62,13 @@ class Rendering:
         return np.where(self.padding, 0, shown).astype(np.float32)
 
 
-def rendering(dataset: Dataset, bits: int) -> Rendering:
+def rendering(dataset: Dataset, bits: int, *, little_endian: bool = True) -> Rendering:
     """Work out the rendering that a header asks for: VOI LUT, else the first window, else none.
 
     Args:
         dataset: the header.
         bits: bits stored.
+        little_endian: byte order of the header's lookup tables.
 
     Raises:
         RadiographError: a lookup table in the header contradicts itself.
@@ -66,20 +77,96 @@ def rendering(dataset: Dataset, bits: int) -> Rendering:
     stored = np.arange(2**bits, dtype=np.int64)
     if signed:
         stored = np.where(stored >= 2 ** (bits - 1), stored - 2**bits, stored)
-    values = _modality(dataset, stored)
+    values = _modality(dataset, stored, little_endian)
     return Rendering(
         values=values,
         padding=_padding(dataset, stored, bits),
-        shown=_voi(dataset, values),
+        shown=_voi(dataset, values, little_endian),
         # A DX image says both MONOCHROME1 and INVERSE for one inversion (PS3.3 C.8.11.3).
         inverted=text(dataset, "PhotometricInterpretation").upper() == "MONOCHROME1"
         or text(dataset, "PresentationLUTShape").upper() == "INVERSE",
     )
 
 
-def _modality(dataset: Dataset, stored: np.ndarray) -> np.ndarray:
+def word_table(shown: np.ndarray, layout: Layout, *, overlays: bool) -> np.ndarray:
+    """Return the display value of each word, from that of each stored value.
+
+    Args:
+        shown: (2**stored,) float32; the display value of each bit pattern.
+        layout: how bits lie in a word.
+        overlays: whether an old-style overlay may lie in the bits beside.
+
+    Returns:
+        (2**allocated,) float32; NaN for a word with bits where the header says there are none,
+        which tells that Bits Stored is wrong.
+    """
+    word = np.arange(2**layout.allocated)
+    pattern = (word >> layout.shift) & (2**layout.stored - 1)
+    beside = word - (pattern << layout.shift)
+    legal = beside == 0
+    if layout.signed:
+        negative = pattern >= 2 ** (layout.stored - 1)
+        sign_bits = 2**layout.allocated - 2 ** (layout.shift + layout.stored)
+        legal |= negative & (beside == sign_bits)
+    return np.where(legal | overlays, shown[pattern], np.nan).astype(np.float32)
+
+
+def stored_present(words: np.ndarray, layout: Layout) -> np.ndarray:
+    """Return (2**stored,) bool from (65536,) bool: which bit patterns occur among the words."""
+    word = np.flatnonzero(words)
+    present = np.zeros(2**layout.stored, dtype=bool)
+    present[(word >> layout.shift) & (2**layout.stored - 1)] = True
+    return present
+
+
+def has_embedded_overlay(dataset: Dataset) -> bool:
+    """Return whether an overlay lies in the pixels' unused bits (retired; PS3.3 C.9.2)."""
+    return any(
+        (0x6000 + 2 * number, 0x0102) in dataset and (0x6000 + 2 * number, 0x3000) not in dataset
+        for number in range(16)
+    )
+
+
+def flattened(dataset: Dataset) -> Dataset:
+    """Return the header with what an enhanced object says of its one frame at the top.
+
+    PS3.3 C.7.6.16: functional groups hold window, LUT and rescale a level deeper; the frame's
+    own come before the shared ones.
+    """
+    found: dict[str, Any] = {}
+    for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for group in dataset.get(groups) or []:
+            for macro in ("FrameVOILUTSequence", "PixelValueTransformationSequence"):
+                for item in group.get(macro) or []:
+                    found.update({element.keyword: element.value for element in item})
+    if not found:
+        return dataset
+    whole = Dataset()
+    whole.update(dataset)
+    for keyword in _FRAME_KEYWORDS & found.keys():
+        setattr(whole, keyword, found[keyword])
+    return whole
+
+
+def pixel_aspect(dataset: Dataset) -> float:
+    """Return the height of a pixel over its width; 1 where the header does not say.
+
+    Pixel Spacing and Imager Pixel Spacing give row then column spacing, and so does Pixel Aspect
+    Ratio (PS3.3 10.7.1.1, 10.7.1.3, C.7.6.3.1.7).
+    """
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "PixelAspectRatio"):
+        try:
+            height, width = (float(value) for value in dataset.get(keyword))
+        except (TypeError, ValueError):
+            continue
+        if 0.1 <= height / width <= 10 if height > 0 and width > 0 else False:
+            return height / width
+    return 1.0
+
+
+def _modality(dataset: Dataset, stored: np.ndarray, little_endian: bool) -> np.ndarray:
     if dataset.get("ModalityLUTSequence"):
-        lut, first, _ = _lookup_table(dataset, "ModalityLUTSequence")
+        lut, first, _ = _lookup_table(dataset, "ModalityLUTSequence", little_endian)
         return lut[np.clip(stored - first, 0, len(lut) - 1)].astype(float)
     slope, intercept = _number(dataset, "RescaleSlope"), _number(dataset, "RescaleIntercept")
     if slope is None or intercept is None or slope == 0:
@@ -87,9 +174,9 @@ def _modality(dataset: Dataset, stored: np.ndarray) -> np.ndarray:
     return stored * slope + intercept
 
 
-def _voi(dataset: Dataset, values: np.ndarray) -> np.ndarray | None:
+def _voi(dataset: Dataset, values: np.ndarray, little_endian: bool) -> np.ndarray | None:
     if dataset.get("VOILUTSequence"):
-        lut, first, bits = _lookup_table(dataset, "VOILUTSequence")
+        lut, first, bits = _lookup_table(dataset, "VOILUTSequence", little_endian)
         index = np.clip(np.floor(values).astype(np.int64) - first, 0, len(lut) - 1)
         return lut[index] / (2**bits - 1)
     center, width = _number(dataset, "WindowCenter"), _number(dataset, "WindowWidth")
@@ -131,7 +218,9 @@ def _padding(dataset: Dataset, stored: np.ndarray, bits: int) -> np.ndarray:
     return (stored >= min(ends)) & (stored <= max(ends))
 
 
-def _lookup_table(dataset: Dataset, keyword: str) -> tuple[np.ndarray, int, int]:
+def _lookup_table(
+    dataset: Dataset, keyword: str, little_endian: bool
+) -> tuple[np.ndarray, int, int]:
     """Return entries, the first value mapped, and bits of the first item of a LUT sequence."""
     try:
         item = dataset[keyword].value[0]
@@ -141,7 +230,7 @@ def _lookup_table(dataset: Dataset, keyword: str) -> tuple[np.ndarray, int, int]
         raise RadiographError("its lookup table can't be read.") from error
     count = count or 2**16
     if isinstance(data, bytes):
-        order = "<" if _little_endian(dataset) else ">"
+        order = "<" if little_endian else ">"
         packed = len(data) < 2 * count and bits == 8  # two 8-bit entries to a word
         entries = np.frombuffer(data, dtype=np.uint8 if packed else f"{order}u2")
     else:
@@ -150,11 +239,6 @@ def _lookup_table(dataset: Dataset, keyword: str) -> tuple[np.ndarray, int, int]
     if len(entries) < count or not 8 <= bits <= 16 or entries.max() >= 2**bits:
         raise RadiographError("its lookup table contradicts its own descriptor.")
     return entries, first, bits
-
-
-def _little_endian(dataset: Dataset) -> bool:
-    _, little = dataset.original_encoding
-    return little is not False
 
 
 def _number(dataset: Dataset, keyword: str) -> float | None:

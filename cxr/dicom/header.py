@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pydicom
 from pydicom.dataset import Dataset
 
+from cxr.dicom.files import DicomFile, open_dicom
 from cxr.errors import RadiographError
 
 VIEW_POSITIONS: dict[str, str] = {
@@ -69,22 +69,20 @@ def read_header(path: Path | str) -> Header:
         RadiographError: the file can't be opened, or is not DICOM.
     """
     try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True)
-    except FileNotFoundError as error:
-        raise RadiographError(f"{path}: there is no such file.") from error
-    except Exception as error:  # pydicom raises many kinds on damaged files
-        raise RadiographError(f"{path}: it is not a readable DICOM file.") from error
-    return describe(dataset)
+        return describe(open_dicom(Path(path)))
+    except RadiographError as error:
+        raise RadiographError(f"{path}: {error}") from error
 
 
-def describe(dataset: Dataset) -> Header:
-    """Return the header of a data set that was read."""
+def describe(file: DicomFile) -> Header:
+    """Return the header of an opened file."""
+    dataset = file.dataset
     position = text(dataset, "ViewPosition").upper()
     return Header(
         view=standard_view(position) or standard_view(_view_code(dataset)),
         view_position=position or _view_code(dataset).upper(),
         photometric=text(dataset, "PhotometricInterpretation").upper(),
-        transfer_syntax=text(getattr(dataset, "file_meta", Dataset()), "TransferSyntaxUID"),
+        transfer_syntax=file.transfer_syntax,
         modality=text(dataset, "Modality"),
         body_part=text(dataset, "BodyPartExamined"),
         manufacturer=text(dataset, "Manufacturer"),

@@ -33,14 +33,14 @@ MAX_SIDE = 256
 
 @dataclass(frozen=True)
 class Overlap:
-    """What n maps scored against n masks; each (n,) float in [0, 1].
+    """What n maps scored against n masks; float in [0, 1].
 
     Attributes:
-        hit: whether the map's peak lies on the mask; a peak of several equal pixels counts by
-            the share of them that does.
-        iou: intersection over union of the thresholded map and the mask.
-        dice: twice the intersection over the sum of both areas.
-        area: the mask's share of the image, which is what a random point hits.
+        hit: (n,) whether the map's peak lies on the mask; a peak of several equal pixels counts
+            by the share of them that does.
+        iou: (n, rules) intersection over union of the thresholded map and the mask.
+        dice: (n, rules) twice the intersection over the sum of both areas.
+        area: (n,) the mask's share of the image, which is what a random point hits.
     """
 
     hit: NDArray[np.float64]
@@ -99,55 +99,61 @@ def dice_score(predicted: Mask, mask: Mask) -> float:
     return 2 * np.count_nonzero(predicted & mask) / total if total else float("nan")
 
 
-def overlap(maps: Sequence[np.ndarray], masks: Sequence[Mask], rule: Rule) -> Overlap:
-    """Hold each map against its mask.
+def overlap(
+    maps: Sequence[np.ndarray], masks: Sequence[Mask], rules: Sequence[Rule] = RULES
+) -> Overlap:
+    """Hold each of n maps against its mask, by every rule.
 
     Args:
         maps: n maps, each as large as its mask.
         masks: n masks, none of them empty.
-        rule: how maps become masks.
+        rules: how maps become masks.
 
     Raises:
-        ValueError: lengths or shapes differ, a mask is empty, or the rule is unknown.
+        ValueError: lengths or shapes differ, a mask is empty, or a rule is unknown.
     """
-    hits, ious, dices = [], [], []
-    for map_, mask in zip(maps, masks, strict=True):
-        hits.append(hit_score(map_, mask))
-        predicted = binarize(map_, rule)
-        ious.append(iou_score(predicted, mask))
-        dices.append(dice_score(predicted, mask))
-    area = [float(mask.mean()) for mask in masks]
-    return Overlap(*(np.asarray(values, dtype=float) for values in (hits, ious, dices, area)))
+    hits = np.array([hit_score(map_, mask) for map_, mask in zip(maps, masks, strict=True)])
+    marked = [
+        [(binarize(map_, rule), mask) for rule in rules]
+        for map_, mask in zip(maps, masks, strict=True)
+    ]
+    shape = (len(hits), len(rules))
+    ious = np.array([iou_score(*pair) for row in marked for pair in row]).reshape(shape)
+    dices = np.array([dice_score(*pair) for row in marked for pair in row]).reshape(shape)
+    return Overlap(hits, ious, dices, np.array([mask.mean() for mask in masks]))
 
 
-def choose_rule(
-    maps: Sequence[np.ndarray], masks: Sequence[Mask], rules: Sequence[Rule] = RULES
-) -> Rule:
-    """Return the rule of the highest mean IoU, the first of equals; for validation images only.
+def choose_rule(iou: NDArray[np.float64], rules: Sequence[Rule] = RULES) -> Rule:
+    """Return the rule of the highest mean IoU, the first of equals.
+
+    Args:
+        iou: (n, rules), of validation images only.
+        rules: as in `overlap`.
 
     Raises:
-        ValueError: there are no maps, or as in `overlap`.
+        ValueError: there is no case, or another number of columns than rules.
     """
-    if not len(maps):
-        raise ValueError("a threshold can't be chosen without a map and a mask.")
-    means = [np.mean(overlap(maps, masks, rule).iou) for rule in rules]
-    return rules[int(np.argmax(means))]
+    if iou.ndim != 2 or not len(iou) or iou.shape[1] != len(rules):
+        raise ValueError(f"iou is {iou.shape}; expected (cases, {len(rules)}) with a case or more.")
+    return rules[int(np.argmax(iou.mean(0)))]
 
 
 def mean_estimate(
-    values: ArrayLike, resample: PatientResample, *, min_patients: int = 10
+    values: ArrayLike,
+    resample: PatientResample,
+    *,
+    min_patients: int = 10,
+    shares: bool = True,
 ) -> Estimate:
     """Return the mean over cases with its 95 % interval by bootstrap over patients.
 
     Args:
-        values: (cases,) float in [-1, 1]; NaN where a case has none.
+        values: (cases,) float; NaN where a case has none.
         resample: draws for the same cases; see `cxr.statistics.resample_patients`.
         min_patients: with fewer patients the mean is not estimable.
-
-    Returns:
-        The estimate. Where every case has the value 0 (or 1), all replicates agree and the
-        bootstrap is blind: the interval is then the exact binomial one (Clopper & Pearson 1934)
-        with patients as trials.
+        shares: whether values are shares from 0 to 1. Where each is 0 (or each 1), all
+            replicates agree and the bootstrap is blind; the interval is then the exact binomial
+            one (Clopper & Pearson 1934) with patients as trials.
     """
     given = np.asarray(values, dtype=float)
     known = np.isfinite(given)
@@ -156,7 +162,7 @@ def mean_estimate(
     if patients < min_patients:
         return Estimate.missing(f"{patients} patients; at least {min_patients} are needed")
     mean = float(scores.mean())
-    if mean in (0.0, 1.0) and np.ptp(scores) == 0:
+    if shares and mean in (0.0, 1.0) and np.ptp(scores) == 0:
         reach = 0.025 ** (1 / patients)
         low, high = (reach, 1.0) if mean else (0.0, 1 - reach)
         return Estimate(mean, low, high, "exact binomial, patients")

@@ -115,6 +115,59 @@ def find_target(model: nn.Module, image: Tensor) -> Target:
     return Target(chosen.name, head.name, rectified, *_geometry(windows, chosen, image))
 
 
+class Explainer:
+    """A network made ready to be explained: its target found, its cells brought closer.
+
+    Attributes:
+        target: the tensor that is explained.
+        field: (rows, columns) of the images that it explains.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        image: Tensor,
+        *,
+        method: str = "gradcam",
+        stride: int | None = None,
+    ) -> None:
+        """Prepare `model`.
+
+        Args:
+            model: a network; it is run in evaluation mode and left as it was.
+            image: (1, 3, H, W) float, one of the images, on the model's device.
+            method: one of `METHODS`.
+            stride: None keeps the network's own distance of cells; 16 or 8 pixels give finer
+                maps from the same weights, see `cxr.dilation.dense_copy`.
+
+        Raises:
+            ValueError: unknown method or stride, or an image that is not (N, 3, H, W).
+        """
+        _check_images(image)
+        if method not in METHODS:
+            raise ValueError(f"method is {method!r}; expected one of {', '.join(METHODS)}.")
+        self.method = method
+        self.field = (image.shape[2], image.shape[3])
+        self._model = model if stride is None else dense_copy(model, stride)
+        self.target = find_target(self._model, image[:1])
+
+    def maps(self, images: Tensor, indices: Sequence[int]) -> np.ndarray:
+        """Return (N, K, h, w) maps at the layer's own cells, as `explain` does.
+
+        Raises:
+            ValueError: images that are not (N, 3, H, W), or an output that there is not.
+        """
+        _check_images(images)
+        with _evaluating(self._model):
+            if self.method == "gradcam" and self.target.exact:
+                return _exact_maps(self._model, images, indices, self.target)
+            return _library_maps(self._model, images, indices, self.target, self.method)
+
+    def resize(self, maps: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
+        """Return (..., h, w) maps as pixels over the field of the image; see `resize_maps`."""
+        return resize_maps(maps, size, target=self.target, field=self.field)
+
+
 def explain(
     model: nn.Module,
     images: Tensor,
@@ -123,7 +176,6 @@ def explain(
     method: str = "gradcam",
     size: int | None = None,
     stride: int | None = None,
-    target: Target | None = None,
 ) -> np.ndarray:
     """Return a map per image and output: where the evidence for that output lies.
 
@@ -134,10 +186,7 @@ def explain(
         method: one of `METHODS`.
         size: None keeps the layer's own cells; otherwise maps are interpolated to so many
             pixels a side, over the field of the image.
-        stride: None keeps the network's own distance of cells; 16 or 8 pixels give finer maps
-            from the same weights, see `cxr.dilation.dense_copy`.
-        target: the tensor to explain, where `find_target` was called before, on a network
-            whose stride stays.
+        stride: None, or the pixels between cells of a finer map, as in `Explainer`.
 
     Returns:
         (N, K, h, w) float32 maps, 0 or more, on the raw scale of the method (for Grad-CAM:
@@ -145,8 +194,8 @@ def explain(
         `cxr.heatmaps.is_blank`.
 
     Raises:
-        ValueError: unknown method, images that are not (N, 3, H, W), an output that the
-            network does not have.
+        ValueError: unknown method or stride, images that are not (N, 3, H, W), an output that
+            the network does not have.
 
     Example:
         >>> import torch
@@ -159,20 +208,9 @@ def explain(
 
     Source: Selvaraju et al. 2017, ICCV, doi 10.1109/ICCV.2017.74.
     """
-    _check_images(images)
-    if method not in METHODS:
-        raise ValueError(f"method is {method!r}; expected one of {', '.join(METHODS)}.")
-    if stride is not None:
-        model, target = dense_copy(model, stride), None
-    target = target or find_target(model, images[:1])
-    with _evaluating(model):
-        if method == "gradcam" and target.exact:
-            maps = _exact_maps(model, images, indices, target)
-        else:
-            maps = _library_maps(model, images, indices, target, method)
-    if size is None:
-        return maps
-    return resize_maps(maps, size, target=target, field=(images.shape[2], images.shape[3]))
+    explainer = Explainer(model, images, method=method, stride=stride)
+    maps = explainer.maps(images, indices)
+    return maps if size is None else explainer.resize(maps, size)
 
 
 def resize_maps(

@@ -12,7 +12,7 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torchvision import models
 
-from cxr.saliency import explain, find_target
+from cxr.saliency import Explainer
 
 
 def fastest(function: Callable[[], object], repeats: int) -> float:
@@ -32,8 +32,8 @@ def test_fourteen_maps_cost_one_forward_pass(name):
     torch.manual_seed(0)
     network = getattr(models, name)(num_classes=14).eval()
     images = torch.randn(16, 3, 96, 96)
-    target = find_target(network, images[:1])
-    layer = network.get_submodule(target.layer)
+    explainer = Explainer(network, images)
+    layer = network.get_submodule(explainer.target.layer)
 
     def forward() -> None:
         with torch.no_grad():
@@ -45,7 +45,7 @@ def test_fourteen_maps_cost_one_forward_pass(name):
                 cam(images, [ClassifierOutputTarget(index)] * len(images))
 
     plain = fastest(forward, 7)
-    ours = fastest(lambda: explain(network, images, range(14), target=target), 7)
+    ours = fastest(lambda: explainer.maps(images, range(14)), 7)
     theirs = fastest(loop, 2)
     print(f"\n{name}: forward {plain:.3f} s, 14 maps {ours:.3f} s, loop {theirs:.3f} s:")
     print(f"  {ours / plain:.2f} forward passes, {theirs / ours:.1f} times as fast as the loop")

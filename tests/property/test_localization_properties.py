@@ -23,10 +23,10 @@ def maps_with_masks(draw) -> tuple[np.ndarray, np.ndarray]:
 def test_scores_stay_between_zero_and_one(pair, rule):
     """Hit, IoU and Dice of any map and mask lie in [0, 1], and IoU is never above Dice."""
     map_, mask = pair
-    result = overlap([map_], [mask], rule)
+    result = overlap([map_], [mask], [rule])
     for values in (result.hit, result.iou, result.dice):
-        assert 0 <= values[0] <= 1
-    assert result.iou[0] <= result.dice[0]
+        assert 0 <= values.item() <= 1
+    assert result.iou.item() <= result.dice.item()
 
 
 @given(maps_with_masks(), rules, st.floats(0.001, 1000))
@@ -41,10 +41,10 @@ def test_a_map_of_another_scale_scores_the_same(pair, rule, factor):
 @given(masks, rules)
 def test_a_perfect_map_scores_one(mask, rule):
     """A map that is the mask hits with certainty and overlaps wholly, by any threshold."""
-    result = overlap([mask.astype(float)], [mask], rule)
-    assert result.hit[0] == 1
+    result = overlap([mask.astype(float)], [mask], [rule])
+    assert result.hit.item() == 1
     if not mask.all() or rule != "otsu":  # one level has no threshold between levels
-        assert result.iou[0] == result.dice[0] == 1
+        assert result.iou.item() == result.dice.item() == 1
 
 
 @settings(max_examples=25, deadline=None)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import nn
 
-from cxr.saliency import Target, explain, find_target, resize_maps
+from cxr.saliency import Explainer, Target, explain, resize_maps
 
 torch.set_num_threads(1)
 small_maps = hnp.arrays(np.float32, (2, 3, 4, 4), elements=st.floats(0, 8, width=16))
@@ -64,9 +64,9 @@ def test_maps_follow_their_outputs(seed, order):
 def test_maps_do_not_depend_on_the_batch(seed):
     """An image's map is the same alone and among others."""
     network, images = tiny_network(seed), torch.rand(3, 3, 16, 16)
-    target = find_target(network, images[:1])
-    together = explain(network, images, [1], target=target)
-    alone = [explain(network, image[None], [1], target=target)[0] for image in images]
+    explainer = Explainer(network, images)
+    together = explainer.maps(images, [1])
+    alone = [explainer.maps(image[None], [1])[0] for image in images]
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 

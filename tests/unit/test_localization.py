@@ -55,9 +55,9 @@ def test_overlap_by_hand():
     map_[:2, :2] = 1.0  # four pixels
     map_[0, 2] = 0.4
     mask = block(slice(1, 3), slice(0, 3))  # six pixels, two of them marked
-    result = overlap([map_], [mask], 0.5)
-    assert result.iou[0] == pytest.approx(2 / 8)
-    assert result.dice[0] == pytest.approx(4 / 10)
+    result = overlap([map_], [mask], [0.5])
+    assert result.iou[0, 0] == pytest.approx(2 / 8)
+    assert result.dice[0, 0] == pytest.approx(4 / 10)
     assert result.hit[0] == pytest.approx(2 / 4)
     assert result.area[0] == pytest.approx(6 / 16)
 
@@ -89,9 +89,9 @@ def test_the_threshold_is_the_best_of_those_tried():
     """`choose_rule` returns the rule whose mean IoU is highest."""
     map_ = np.tile(np.linspace(0.05, 1.0, 20), (20, 1))
     mask = map_ >= 0.7 - 1e-9
-    assert choose_rule([map_], [mask]) == 0.7
-    with pytest.raises(ValueError, match="without a map"):
-        choose_rule([], [])
+    assert choose_rule(overlap([map_], [mask]).iou) == 0.7
+    with pytest.raises(ValueError, match=r"iou is \(0, 10\); expected \(cases, 10\)"):
+        choose_rule(np.empty((0, 10)))
 
 
 @pytest.mark.parametrize("rule", [0.0, 1.5, "mean", None])

@@ -1,0 +1,230 @@
+"""The explanation stage: examples chosen by a stated rule, and where all maps point.
+
+For one network it writes `localization.json`, `explanations/index.json` and the pictures.
+Examples are chosen by score alone, never by how a map looks. Where the cohort is restricted no
+radiograph, outline or file name leaves: the map stands on a drawn chest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.special import expit
+from torch import nn
+
+from benchmark.config import EvaluationConfig, ExplanationConfig
+from benchmark.events import Events
+from benchmark.overlays import PICTURE, grey_png, overlay_png
+from benchmark.pointing import Masks, localization_document, measure_pairs
+from benchmark.prediction import load_batch
+from benchmark.runs import write_json
+from cxr.heatmaps import is_blank
+from cxr.localization import place_mask
+from cxr.observations import OBSERVATIONS, POSITIVE, UNCERTAIN
+from cxr.saliency import Explainer
+from cxr.tensors import to_input
+
+STRIDE = 8
+"""Pixels between the cells of a map; see `cxr.dilation`."""
+
+Outcome = Literal["TP", "FP", "FN"]
+
+RULES: dict[Outcome, str] = {
+    "TP": "the highest score among images whose report states it",
+    "FP": "the highest score among images whose report does not mention it or denies it",
+    "FN": "the lowest score among images whose report states it",
+}
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image chosen to be shown for one observation."""
+
+    row: int
+    observation: str
+    outcome: Outcome
+    rank: int  # 1 is the most confident
+
+
+def explain_run(
+    *,
+    network: str,
+    seed: int,
+    model: nn.Module,
+    pixels: np.ndarray,
+    cases: pd.DataFrame,
+    logits: np.ndarray,
+    masks: Masks | None,
+    train_masks: Masks | None,
+    settings: ExplanationConfig,
+    evaluation: EvaluationConfig,
+    folder: Path,
+    restricted: bool,
+    device: torch.device,
+    events: Events,
+    fit: Literal["squash", "letterbox"] = "squash",
+) -> None:
+    """Write one network's explanations under `folder`.
+
+    Args:
+        network: its name in the registry.
+        seed: that it was trained with.
+        model: the trained network, on `device`.
+        pixels: (N, H, W) uint8, row by row as `cases`.
+        cases: test images, and validation images where masks are known (thresholds are chosen
+            on those); columns image_id, patient_id, split, "label:<observation>" and, where
+            known, "truth:<observation>".
+        logits: (N, 14) float.
+        masks: the true lesions on these images as they were read; None where unknown.
+        train_masks: the lesions on training images, for the mean-lesion baseline.
+        settings: how many examples.
+        evaluation: threshold, replicates, support.
+        folder: the network's folder in the run.
+        restricted: no radiograph and no outline may be shown.
+        device: where the network is.
+        events: told of the progress.
+        fit: how images became squares.
+    """
+    cases = cases.reset_index(drop=True)
+    placed, train_placed = (_placed(given or {}, fit) for given in (masks, train_masks))
+    explainer = Explainer(model, to_input(load_batch(pixels, np.array([0]), device)), stride=STRIDE)
+    scores = expit(logits)
+    called = scores >= evaluation.threshold
+
+    def maps_of(rows: np.ndarray) -> np.ndarray:
+        return explainer.maps(to_input(load_batch(pixels, rows, device)), range(len(OBSERVATIONS)))
+
+    events.stage(f"Explaining {network}", cases["image_id"].isin(placed).sum(), "images")
+    pairs = measure_pairs(
+        cases, placed, train_placed, maps_of, explainer.resize, progress=events.advance
+    )
+    write_json(
+        folder / "localization.json",
+        {
+            "schema": 1,
+            "network": network,
+            "seed": seed,
+            "method": settings.method,
+            "target": explainer.target.describe(),
+            "stride": explainer.target.stride,
+            "observations": localization_document(cases, called, pairs, evaluation),
+        },
+    )
+    examples = choose_examples(
+        cases, scores, threshold=evaluation.threshold, count=settings.examples
+    )
+    rows = sorted({example.row for example in examples})
+    maps = dict(zip(rows, maps_of(np.array(rows)), strict=True)) if rows else {}
+    gallery = _Gallery(folder, cases, pixels, scores, {} if restricted else placed, restricted)
+    entries = []
+    for name in OBSERVATIONS:
+        index = OBSERVATIONS.index(name)
+        chosen = [example for example in examples if example.observation == name]
+        large = {e: explainer.resize(maps[e.row][index], PICTURE) for e in chosen}
+        entries += gallery.write(large)
+    write_json(folder / "explanations" / "index.json", entries)
+
+
+def choose_examples(
+    cases: pd.DataFrame, scores: np.ndarray, *, threshold: float, count: int
+) -> list[Example]:
+    """Return the most confident true positives, false positives and false negatives.
+
+    Args:
+        cases: columns split and "label:<observation>"; only test images are chosen. A hedged
+            label is neither right nor wrong, so such an image is no example.
+        scores: (cases, 14) float in [0, 1].
+        threshold: an observation is called where its score reaches it.
+        count: how many of each kind for each observation, where there are as many.
+
+    Returns:
+        By observation, then TP, FP, FN, then confidence.
+    """
+    tests = (cases["split"] == "test").to_numpy()
+    found = []
+    for index, name in enumerate(OBSERVATIONS):
+        label = cases[f"label:{name}"].to_numpy(float)
+        stated = tests & (label == POSITIVE)
+        absent = tests & (label != POSITIVE) & (label != UNCERTAIN)
+        called, confidence = scores[:, index] >= threshold, scores[:, index]
+        kinds: dict[Outcome, tuple[np.ndarray, np.ndarray]] = {
+            "TP": (stated & called, -confidence),
+            "FP": (absent & called, -confidence),
+            "FN": (stated & ~called, confidence),
+        }
+        for outcome, (belongs, order) in kinds.items():
+            rows = np.flatnonzero(belongs)
+            ranked = rows[np.argsort(order[rows], kind="stable")][:count]
+            found += [Example(int(row), name, outcome, i + 1) for i, row in enumerate(ranked)]
+    return found
+
+
+class _Gallery:
+    """Writes pictures and their entries in the index."""
+
+    def __init__(
+        self,
+        folder: Path,
+        cases: pd.DataFrame,
+        pixels: np.ndarray,
+        scores: np.ndarray,
+        masks: Masks,
+        restricted: bool,
+    ) -> None:
+        self.folder, self.cases, self.pixels = folder, cases, pixels
+        self.scores, self.masks, self.restricted = scores, masks, restricted
+        (folder / "explanations").mkdir(parents=True, exist_ok=True)
+
+    def write(self, maps: Mapping[Example, np.ndarray]) -> list[dict[str, Any]]:
+        """Write one observation's examples; the heat of all of them is on one scale."""
+        highest = max((float(m.max()) for m in maps.values() if not is_blank(m)), default=1.0)
+        return [self._entry(example, map_, highest) for example, map_ in maps.items()]
+
+    def _entry(self, example: Example, map_: np.ndarray, highest: float) -> dict[str, Any]:
+        case = self.cases.iloc[example.row]
+        name, blank = example.observation, bool(is_blank(map_))
+        mask = self.masks.get(case["image_id"], {}).get(name)
+        grey = None if self.restricted else np.asarray(self.pixels[example.row])
+        heat = np.zeros_like(map_) if blank else map_ / highest
+        slug = f"{name.lower().replace(' ', '-')}-{example.outcome.lower()}-{example.rank}"
+        overlay = self._save(f"{slug}.png", overlay_png(grey, heat, mask))
+        truth = case.get(f"truth:{name}")
+        label = float(case[f"label:{name}"])
+        return {
+            "image_id": case["image_id"],
+            "observation": name,
+            "outcome": example.outcome,
+            "score": float(self.scores[example.row, OBSERVATIONS.index(name)]),
+            "label": None if np.isnan(label) else label,
+            "truth": None if truth is None else bool(truth),
+            "rule": _rule_words(example),
+            "image": None
+            if grey is None
+            else self._save(f"case-{example.row}.png", grey_png(grey)),
+            "overlay": overlay,
+            "outlined": mask is not None and bool(mask.any()),
+            "blank": blank,
+            "peak": 0.0 if blank else float(map_.max()),
+            "scale": highest,
+        }
+
+    def _save(self, name: str, content: bytes) -> str:
+        (self.folder / "explanations" / name).write_bytes(content)
+        return f"explanations/{name}"
+
+
+def _rule_words(example: Example) -> str:
+    if example.rank == 1:
+        return RULES[example.outcome]
+    return f"number {example.rank} by {RULES[example.outcome].removeprefix('the ')}"
+
+
+def _placed(masks: Masks, fit: Literal["squash", "letterbox"]) -> Masks:
+    return {
+        image_id: {name: place_mask(mask, fit=fit) for name, mask in found.items()}
+        for image_id, found in masks.items()
+    }

@@ -1,0 +1,423 @@
+"""Decides for every finding of a sentence: present, absent, in doubt, or no mention.
+
+A sentence comes as its *shape*: one letter for each phrase of the vocabulary or the triggers in
+it, "x" for a run of other words (letters: `cxr.labeling.vocabulary`). "No pneumothorax, small
+effusion" is "nF,MF". The reading is one pass from left to right, linear in the length, in the
+manner of NegEx (Chapman et al. 2001, J Biomed Inform 34:301-310) with scopes that end by grammar
+and not by a count of words. Conventions C1 to C17 are those of the labeler's documentation.
+"""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from cxr.labeling.silhouettes import State, read_states
+
+MENTIONS = frozenset("FfGUDOZ")
+NOUNS = MENTIONS | {"S"}
+CHANGES = frozenset("C^sN")
+"""Letters of change and stability: a doubt about these is none about presence (C10)."""
+OPENERS = frozenset("djMC^s")
+"""After a comma or "and" these start a phrase of its own, that a negation does not reach."""
+
+Value = float | None
+
+
+class Decision(NamedTuple):
+    """What was decided for one element of a shape.
+
+    Attributes:
+        element: index into the shape.
+        value: 1.0, 0.0 or -1.0; None for no mention.
+        trigger: index of the element that decided, or -1.
+        convention: such as "C11".
+    """
+
+    element: int
+    value: Value
+    trigger: int
+    convention: str
+
+
+@dataclass
+class _Mention:
+    element: int
+    letter: str
+    value: Value
+    trigger: int
+    convention: str
+    link: str
+    scoped: bool
+
+
+SCOPES: dict[str, tuple[Value, str]] = {
+    "": (1.0, "C1"),
+    "n": (0.0, "C11"),
+    "w": (-1.0, "C9"),
+    "h": (-1.0, "C10"),
+    "p": (-1.0, "C10"),
+    "i": (0.0, "C12"),
+    "e": (None, "C12"),
+    "r": (0.0, "C7"),
+}
+"""Scope that a trigger opens -> value of what lies in it, and the convention."""
+
+
+@lru_cache(maxsize=1 << 16)
+def decide(shape: str) -> tuple[Decision, ...]:
+    """Return the decisions for the findings and the silhouettes of `shape`, in order."""
+    reader = _Reader(shape)
+    for place, letter in enumerate(shape):
+        reader.read(place, letter)
+    decisions = [
+        Decision(m.element, m.value, m.trigger, m.convention)
+        for m in reader.mentions
+        if m.letter != "S"
+    ]
+    scopes = {m.element: m for m in reader.mentions if m.letter == "S"}
+    if scopes:
+        decisions += [_decide_state(state, scopes[state.element]) for state in read_states(shape)]
+        decisions.sort()
+    return tuple(decisions)
+
+
+def _decide_state(state: State, mention: _Mention) -> Decision:
+    value, trigger = state.value, state.trigger
+    if mention.convention == "C12":
+        return Decision(mention.element, None, mention.trigger, "C12")
+    if mention.value == 0.0 and value == 1.0:
+        value, trigger = 0.0, mention.trigger
+    elif mention.value == -1.0 and value is not None:
+        value, trigger = -1.0, mention.trigger
+    return Decision(mention.element, value, trigger, "C8")
+
+
+@dataclass
+class _Reader:
+    """The state of one pass over a shape."""
+
+    shape: str
+    mentions: list[_Mention] = field(default_factory=list)
+    scope: str = ""
+    trigger: int = -1
+    used: bool = False
+    since: str = ""
+    gap: str = ""
+    barrier: int = 0
+    tip: bool = False
+    prior: bool = False
+
+    def read(self, place: int, letter: str) -> None:
+        if letter in NOUNS:
+            self._mention(place, letter)
+            return
+        step = _STEPS.get(letter)
+        if step is not None:
+            step(self, place, letter)
+        self.since += letter
+        self.gap += letter
+
+    # ------------------------------------------------------------------ mentions
+
+    def _mention(self, place: int, letter: str) -> None:
+        if self.scope and (self._ends(place) or self._spares_device(letter)):
+            self.scope = ""
+        value, convention = SCOPES[self.scope]
+        mention = _Mention(
+            place,
+            letter,
+            value,
+            self.trigger if self.scope else -1,
+            convention,
+            _link(self.gap) if len(self.mentions) > self.barrier else "",
+            bool(self.scope),
+        )
+        self.mentions.append(mention)
+        if not self.scope and mention.link in ("|", "y") and letter != "S":
+            self._doubt_alternatives()
+        self.used = True
+        self.since = self.gap = ""
+
+    def _spares_device(self, letter: str) -> bool:
+        """Whether the negation meets something about the device: "no kink of the tube"."""
+        return letter == "D" and self.scope == "n" and not self.used and "d" in self.since
+
+    def _ends(self, place: int) -> bool:
+        """Whether the open scope ends before the mention at `place`."""
+        if not self.used:
+            return False
+        since = self.since
+        if "|" in since or "y" in since or "l" in since or "c" in since or "g" in since:
+            return False
+        if "W" in since:
+            return True
+        cut = max(since.rfind(","), since.rfind("&"), since.rfind("/"))
+        if cut < 0:
+            return any(letter in since for letter in "xLMdjo")
+        if "Y" in since[:cut]:
+            return True
+        opens = any(letter in OPENERS for letter in since[cut + 1 :])
+        return (opens or self._verb_follows(place)) and not self._or_follows(place)
+
+    def _verb_follows(self, place: int) -> bool:
+        for letter in self.shape[place + 1 : place + 4]:
+            if letter in "VzvHk":
+                return True
+            if letter not in "xM":
+                return False
+        return False
+
+    def _or_follows(self, place: int) -> bool:
+        for letter in self.shape[place + 1 : place + 40]:
+            if letter == "|":
+                return True
+            if letter in "TXIVvzHWPn":
+                return False
+        return False
+
+    def _doubt_alternatives(self) -> None:
+        """Make "A or B" and "A versus B" doubtful, each of them (C10)."""
+        last = self.mentions[-1]
+        previous = self.mentions[-2]
+        if previous.scoped or previous.value == 0.0 or previous.letter == "S":
+            return
+        trigger = last.element - 1
+        while trigger > previous.element and self.shape[trigger] not in "|y":
+            trigger -= 1
+        for mention in self._joined(len(self.mentions) - 1, "|y/", of_a_kind=True):
+            if mention.letter not in "DS" and mention.value == 1.0:
+                mention.value, mention.trigger, mention.convention = -1.0, trigger, "C10"
+
+    def _joined(self, last: int, links: str, *, of_a_kind: bool = False) -> list[_Mention]:
+        """Return the mention at `last` and those before it in one list with it."""
+        found = [self.mentions[last]]
+        place = last
+        while place > self.barrier:
+            link = self.mentions[place].link
+            if not link or link not in (links if len(found) == 1 else links + ","):
+                break
+            if (
+                of_a_kind
+                and link == ","
+                and (self.mentions[place - 1].letter == "f") != (found[0].letter == "f")
+            ):
+                break
+            place -= 1
+            found.append(self.mentions[place])
+        return found
+
+    # ------------------------------------------------------------------ triggers
+
+    def _open(self, scope: str, place: int) -> None:
+        self.scope, self.trigger, self.used = scope, place, False
+        self.since = ""
+
+    def _absent_before(self, place: int, letter: str) -> None:
+        if self.scope == "e" and not self.used:
+            return
+        if self._next(place, "xMdwC^sjp") == "N":  # no change in
+            self.scope = ""
+            return
+        self._open("n", place)
+
+    def _new(self, place: int, letter: str) -> None:
+        if self.scope != "n":
+            return
+        joined = self.used and not any(c in self.since for c in ",&")
+        if self.used and not joined and "|" not in self.since and not self._or_follows(place):
+            self.scope = ""
+            return
+        if self.used and not any(c in self.since for c in "|,&/"):
+            self.scope = ""
+            return
+        self.scope, self.used, self.since = "w", False, ""
+
+    def _possible_before(self, place: int, letter: str) -> None:
+        if self.scope in ("n", "e") and not self.used and "x" not in self.since:
+            return
+        if self._next(place, "xVMd") in CHANGES:
+            return
+        if self._finding_follows(place):
+            self._open("h", place)
+        else:
+            self._after(place, "H")
+
+    def _suggests(self, place: int, letter: str) -> None:
+        if self.scope in ("n", "w", "e"):
+            return
+        if self._finding_follows(place):
+            self._open("h", place)
+
+    def _possible_either(self, place: int, letter: str) -> None:
+        if self.scope in ("n", "e", "w") and not self.used:
+            return
+        if self._next(place, "xMdj") in CHANGES:
+            return
+        if self._noun_follows(place):
+            self._open("p" if self.scope != "h" or self.used else "h", place)
+        else:
+            self._after(place, "H")
+
+    def _modal(self, place: int, letter: str) -> None:
+        if self._next(place, "xM") in CHANGES or self.scope == "n":
+            return
+        if self._next(place, "xMdjoRr") in NOUNS:
+            self._open("h", place)
+
+    def _gone_before(self, place: int, letter: str) -> None:
+        if self.scope in ("h", "p", "e") and not self.used:
+            return
+        self._open("r", place)
+
+    def _gone_either(self, place: int, letter: str) -> None:
+        if self.scope in ("h", "p", "e") and not self.used:
+            return
+        if self._noun_follows(place):
+            self._open("r", place)
+        else:
+            doubtful = self.gap and self.gap.rstrip("x")[-1:] in ("p", "m", "h")
+            self._after(place, "H" if doubtful else "z")
+
+    def _history(self, place: int, letter: str) -> None:
+        if self.scope == "n" and not self.used:
+            return
+        self._open("i", place)
+
+    def _earlier(self, place: int, letter: str) -> None:
+        self._open("e", place)
+
+    def _prior(self, place: int, letter: str) -> None:
+        self.prior = True
+
+    def _was(self, place: int, letter: str) -> None:
+        if self.prior and not self.gap.strip("xb,"):
+            self._open("e", place)
+        else:
+            self._there_is(place, letter)
+
+    def _kept(self, place: int, letter: str) -> None:
+        self.scope = ""
+
+    def _contrast(self, place: int, letter: str) -> None:
+        self.scope = ""
+
+    def _except(self, place: int, letter: str) -> None:
+        self.scope = ""
+        self.barrier = len(self.mentions)
+
+    def _with(self, place: int, letter: str) -> None:
+        if self.scope and not self.used and "x" in self.since:
+            self.scope = ""
+
+    def _verb(self, place: int, letter: str) -> None:
+        if self.used or (self.scope in ("n", "i") and "x" in self.since):
+            self.scope = ""
+
+    def _show(self, place: int, letter: str) -> None:
+        if self.used:
+            self.scope = ""
+
+    def _there_is(self, place: int, letter: str) -> None:
+        if self.used or self.since or self.scope not in ("h", "p"):
+            self.scope = ""
+
+    def _tip(self, place: int, letter: str) -> None:
+        self.tip = True
+
+    def _after_trigger(self, place: int, letter: str) -> None:
+        self._after(place, letter)
+
+    def _after(self, place: int, letter: str) -> None:
+        """Apply a trigger to what precedes it; to what follows, where nothing precedes."""
+        if len(self.mentions) == self.barrier:
+            if self.barrier == 0 and self._finding_follows(place):
+                self._open({"q": "n", "Q": "n", "H": "h", "z": "r", "E": "e"}[letter], place)
+            return
+        last = len(self.mentions) - 1
+        if self.mentions[last].letter == "D" and self.tip and letter in "qQH":
+            return
+        value, convention = _AFTER[letter]
+        links = "|&/y" if letter == "H" else "|&/ycW"
+        for mention in self._joined(last, links, of_a_kind=letter == "H"):
+            if mention.value is None or (letter in "qQ" and mention.value == 0.0):
+                continue
+            mention.value, mention.trigger, mention.convention = value, place, convention
+            mention.scoped = True
+
+    def _absent_either(self, place: int, letter: str) -> None:
+        if self._noun_follows(place):
+            self._open("n", place)
+        else:
+            self._after(place, "q")
+
+    # ------------------------------------------------------------------ looking ahead
+
+    def _next(self, place: int, skip: str) -> str:
+        """Return the next letter that is not in `skip`; empty at the end or far off."""
+        for letter in self.shape[place + 1 : place + 8]:
+            if letter not in skip:
+                return letter
+        return ""
+
+    def _noun_follows(self, place: int) -> bool:
+        """Whether a trigger that can act both ways acts forward."""
+        return self._next(place, "xMdjowC^sp|+0BZ") in NOUNS
+
+    def _finding_follows(self, place: int) -> bool:
+        return any(letter in NOUNS for letter in self.shape[place + 1 : place + 30])
+
+
+_AFTER: dict[str, tuple[Value, str]] = {
+    "q": (0.0, "C11"),
+    "Q": (0.0, "C11"),
+    "H": (-1.0, "C10"),
+    "z": (0.0, "C7"),
+    "E": (None, "C12"),
+}
+
+_STEPS = {
+    "n": _Reader._absent_before,
+    "w": _Reader._new,
+    "h": _Reader._possible_before,
+    "g": _Reader._suggests,
+    "p": _Reader._possible_either,
+    "m": _Reader._modal,
+    "r": _Reader._gone_before,
+    "R": _Reader._gone_either,
+    "Q": _Reader._absent_either,
+    "i": _Reader._history,
+    "e": _Reader._earlier,
+    "b": _Reader._prior,
+    "a": _Reader._was,
+    "k": _Reader._kept,
+    "T": _Reader._contrast,
+    "P": _Reader._contrast,
+    "X": _Reader._except,
+    "W": _Reader._with,
+    "V": _Reader._verb,
+    "v": _Reader._show,
+    ":": _Reader._show,
+    "I": _Reader._there_is,
+    "t": _Reader._tip,
+    "q": _Reader._after_trigger,
+    "z": _Reader._after_trigger,
+    "H": _Reader._after_trigger,
+    "E": _Reader._after_trigger,
+}
+
+
+def _link(gap: str) -> str:
+    """Return how a mention is joined to the one before: "|", "&", ",", "/", "y", "W", "c" or ""."""
+    if any(letter in gap for letter in "TXVYvIa:knqzHRhpimerEP"):
+        return ""
+    for letter in "y|":
+        if letter in gap:
+            tail = gap[gap.rfind(letter) + 1 :]
+            return letter if not any(c in tail for c in ",&") else ""
+    for letter in "&W/,":
+        if letter in gap:
+            tail = gap[gap.rfind(letter) + 1 :]
+            if letter == "&" and any(c in tail for c in "djM"):
+                return ""
+            return letter
+    return "c" if "c" in gap or "g" in gap else ""

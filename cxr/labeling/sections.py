@@ -1,0 +1,175 @@
+"""Finds the sections of a report and tells which of them count (C2)."""
+
+import re
+from typing import NamedTuple
+
+
+class Section(NamedTuple):
+    """A stretch of the report.
+
+    Attributes:
+        name: its heading in lower case; empty for a body without heading.
+        kind: "findings", "impression", "body", or "ignored".
+        start, end: the span of its text, heading left out.
+    """
+
+    name: str
+    kind: str
+    start: int
+    end: int
+
+
+_FINDINGS = "findings|finding|chest findings|report|interpretation"
+_IMPRESSION = (
+    "impression|impressions|conclusion|conclusions|opinion|summary|assessment|final impression"
+)
+_BODY = (
+    "wet read|wet reading|preliminary report|preliminary read|preliminary findings|addendum|"
+    "addenda|final report|provisional findings|prelim report|provisional findings impression"
+)
+_PREFACE = (
+    "indication|indications|clinical indication|indication for study|indication for exam|history|"
+    "clinical history|patient history|medical history|clinical information|clinical data|"
+    "clinical statement|clinical question|clinical|brief history|reason for exam|"
+    "reason for examination|reason for this examination|reason for study|reason for the exam|"
+    "reason|reason for consultation|reason for test|symptoms|signs and symptoms|"
+    "comparison|comparisons|compare|comparison study|comparison studies|comparison exam|prior|"
+    "priors|comparison film|comparison films|technique|techniques|exam|examination|examinations|"
+    "exam type|study|study type|procedure|procedures|type of exam|protocol|diagnosis|"
+    "admitting diagnosis|underlying medical condition|medical condition|history and indication|"
+    "history/indication|indication/history|exam date|date|date of exam|contrast|dose"
+)
+_CLOSING = (
+    "recommendation|recommendations|notification|notifications|communication|follow up|"
+    "critical results|findings discussed|attestation|signed|electronically signed by|dictated by|"
+    "suggestion|advice|plan|note to physician|results communication"
+)
+_KINDS = {
+    **dict.fromkeys(_FINDINGS.split("|"), "findings"),
+    **dict.fromkeys(_IMPRESSION.split("|"), "impression"),
+    **dict.fromkeys(_BODY.split("|"), "body"),
+    **dict.fromkeys(_PREFACE.split("|"), "preface"),
+    **dict.fromkeys(_CLOSING.split("|"), "closing"),
+}
+_LONGEST_HEADING = 80
+_LONGEST_SUFFIX = 4
+_STRIPPED = re.compile(r"\([^)]*\)|[^a-z/ ]+")
+_VIEW_TITLE = re.compile(
+    r"\b(?:chest|thorax|cxr)\b.*\b(?:views?|pa|ap|lateral|portable|film|radiographs?|frontal|"
+    r"x ?ray|upright|supine|two|single|one|three|[ap] ?m)\b|"
+    r"\b(?:views?|pa|ap|portable|frontal|radiographs?|films?|upright|supine|single)\b.*"
+    r"\b(?:chest|thorax|cxr)\b|^(?:chest|cxr|portable chest|chest x ?ray)$"
+)
+_BREAK = re.compile(r"[.;!?\n]")
+_LONE = re.compile(r"(?:^|\n[ \t]*\n|[.!?:]\s*\n)[ \t]*([a-z][a-z /()]{3,40}?)[ \t]*(?=\n)")
+_PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
+
+
+def split_sections(folded: str) -> list[Section]:
+    """Return the sections of a report in folded text, in order; they do not overlap.
+
+    A heading is a known phrase before a colon, or alone on its line after a full stop or a blank
+    line. The title of a view heads a body. A preface (indication, comparison ...) ends at the
+    next heading, or at a blank line.
+    """
+    marks = _colon_headings(folded)
+    if "\n" in folded:
+        marks += _lone_headings(folded)
+        marks.sort()
+    if not marks:
+        return [Section("", "body", 0, len(folded))]
+    sections = []
+    if folded[: marks[0][0]].strip():
+        sections.append(Section("", "body", 0, marks[0][0]))
+    ends = [mark[0] for mark in marks[1:]] + [len(folded)]
+    for (_, start, name, kind), end in zip(marks, ends, strict=True):
+        start = min(start, end)
+        if kind == "preface":
+            sections += _split_preface(folded, name, start, end)
+        else:
+            sections.append(Section(name, "ignored" if kind == "closing" else kind, start, end))
+    return sections
+
+
+def _split_preface(folded: str, name: str, start: int, end: int) -> list[Section]:
+    """Cut what follows a preface after a blank line off as a body without heading."""
+    while start < end and folded[start].isspace():
+        start += 1
+    blank = _PARAGRAPH.search(folded, start, end)
+    if blank is None or blank.end() >= end:
+        return [Section(name, "ignored", start, end)]
+    return [Section(name, "ignored", start, blank.start()), Section("", "body", blank.end(), end)]
+
+
+def _colon_headings(folded: str) -> list[tuple[int, int, str, str]]:
+    """Return (start of heading, start of text, name, kind) of every heading with a colon."""
+    marks = []
+    floor = 0
+    colon = folded.find(":")
+    while colon >= 0:
+        start = max(floor, colon - _LONGEST_HEADING)
+        line = folded[start:colon]
+        breaks = [match.end() for match in _BREAK.finditer(line)]
+        if breaks:
+            start += breaks[-1]
+        found = _name_heading(folded[start:colon])
+        if found:
+            name, kind, offset = found
+            marks.append((start + offset, colon + 1, name, kind))
+            floor = colon + 1
+        colon = folded.find(":", colon + 1)
+    return marks
+
+
+def _name_heading(line: str) -> tuple[str, str, int] | None:
+    """Return name, kind and place of the heading that `line` is or ends with."""
+    name = " ".join(_STRIPPED.sub(" ", line).split())
+    kind = _KINDS.get(name)
+    if kind:
+        return name, kind, len(line) - len(line.lstrip())
+    if _VIEW_TITLE.search(name):
+        return name, "body", len(line) - len(line.lstrip())
+    words = name.split(" ")
+    for count in range(min(_LONGEST_SUFFIX, len(words) - 1), 0, -1):
+        suffix = " ".join(words[-count:])
+        if suffix in _KINDS and suffix not in ("clinical", "reason", "report", "note", "study"):
+            place = line.rfind(words[-count])
+            return suffix, _KINDS[suffix], max(place, 0)
+    return None
+
+
+def _lone_headings(folded: str) -> list[tuple[int, int, str, str]]:
+    marks = []
+    for match in _LONE.finditer(folded):
+        kind = _KINDS.get(match[1].strip())
+        if kind:
+            marks.append((match.start(1), match.end(), match[1].strip(), kind))
+    return marks
+
+
+def counted_sections(folded: str, *, mode: str) -> list[Section]:
+    """Return the sections whose text counts.
+
+    Args:
+        folded: the report, folded.
+        mode: "all" for everything but the ignored; "mimic" for the one section that
+            MIMIC-CXR-JPG labeled: the last of the first kind present among impression,
+            findings, last paragraph, comparison.
+    """
+    sections = split_sections(folded)
+    if mode == "all":
+        return [section for section in sections if section.kind != "ignored"]
+    for kind in ("impression", "findings"):
+        chosen = [s for s in sections if s.kind == kind and folded[s.start : s.end].strip()]
+        if chosen:
+            return chosen[-1:]
+    bodies = [s for s in sections if s.kind == "body" and folded[s.start : s.end].strip()]
+    if bodies:
+        return [_last_paragraph(folded, bodies[-1])]
+    return [s for s in sections if s.name.startswith("comparison")][-1:]
+
+
+def _last_paragraph(folded: str, body: Section) -> Section:
+    end = body.start + len(folded[body.start : body.end].rstrip())
+    starts = [match.end() for match in _PARAGRAPH.finditer(folded, body.start, end)]
+    return Section(body.name, body.kind, starts[-1] if starts else body.start, end)

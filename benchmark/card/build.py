@@ -1,0 +1,223 @@
+"""From a run folder to the typed card."""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.card import words
+from benchmark.card.charts import (
+    Curve,
+    confusion_chart,
+    curve_chart,
+    forest_chart,
+    history_charts,
+)
+from benchmark.card.data import (
+    SPLIT_NAMES,
+    build_breakdowns,
+    build_cohort_facts,
+    build_flow,
+    build_label_facts,
+    build_label_quality,
+    build_prevalence,
+)
+from benchmark.card.explanations import build_examples, build_localization
+from benchmark.card.model import Card, Chart, Checkpoint, Ladder, LadderRow, Reference, Results
+from benchmark.card.narrative import (
+    build_config,
+    build_ethics,
+    build_hashes,
+    build_limits,
+    build_method,
+    build_owner,
+    build_provenance,
+    build_reproduce,
+    build_summary,
+    build_timings,
+    build_use,
+    read_notes,
+)
+from benchmark.card.numbers import published, share
+from benchmark.card.results import (
+    build_checkpoints,
+    build_comparison,
+    build_groups,
+    build_operating_points,
+    build_results,
+    build_variants,
+    present_labels,
+)
+from benchmark.evidence import Evidence, key
+from cxr.observations import OBSERVATIONS
+
+
+@dataclass(frozen=True)
+class Charts:
+    """Every chart of a run."""
+
+    forest: Chart | None
+    training: tuple[Chart, ...]
+    roc: tuple[Chart, ...]
+    precision_recall: tuple[Chart, ...]
+    confusion: Chart | None
+
+    def files(self) -> dict[str, Chart]:
+        """Return file name without suffix -> chart."""
+        single = [c for c in (self.forest, self.confusion) if c is not None]
+        return {c.slug: c for c in (*single, *self.training, *self.roc, *self.precision_recall)}
+
+
+def build_card(run_folder: Path) -> Card:
+    """Return the card of the run in `run_folder`.
+
+    Raises:
+        InputError: no run folder, or a file in it that can't be read.
+    """
+    evidence = Evidence(run_folder)
+    notes = read_notes(evidence)
+    checkpoints = build_checkpoints(evidence)
+    results = build_results(evidence, checkpoints)
+    truth = build_results(evidence, checkpoints, "metrics.truth.json")
+    comparison = build_comparison(evidence, checkpoints)
+    charts = build_charts(evidence, checkpoints, results)
+    intended, out_of_scope = build_use(evidence, notes)
+    label_quality, label_quality_words = build_label_quality(evidence)
+    variant_names, variants = build_variants(evidence, checkpoints)
+    examples, examples_missing = build_examples(evidence, checkpoints)
+    localization, localization_missing = build_localization(evidence, checkpoints)
+    names = words.listed([c.name for c in checkpoints]) or "No network"
+    return Card(
+        run_id=_text(evidence, "run.json#run_id"),
+        title=f"{names} on chest radiographs",
+        cohort=_text(evidence, "run.json#cohort.name"),
+        synthetic=bool(evidence.value("run.json#cohort.synthetic")),
+        restricted=bool(evidence.value("run.json#cohort.restricted")),
+        finished=words.moment(_text(evidence, "run.json#finished")),
+        version=_text(evidence, "run.json#provenance.cxr_bench"),
+        protocol=_text(evidence, "run.json#protocol.name"),
+        checkpoints=checkpoints,
+        summary=build_summary(evidence, checkpoints, results, truth, comparison),
+        owner=build_owner(notes),
+        intended=intended,
+        out_of_scope=out_of_scope,
+        flow=build_flow(evidence),
+        splits=SPLIT_NAMES,
+        prevalence=build_prevalence(evidence),
+        breakdowns=build_breakdowns(evidence),
+        cohort_facts=build_cohort_facts(evidence),
+        label_facts=build_label_facts(evidence),
+        label_quality=label_quality,
+        label_quality_words=label_quality_words,
+        method=build_method(evidence),
+        deviations=tuple(str(line) for line in evidence.value("run.json#deviations") or ()),
+        results=results,
+        variants=variants,
+        variant_names=variant_names,
+        comparison=comparison,
+        forest=charts.forest,
+        training_curves=charts.training,
+        roc=charts.roc,
+        precision_recall=charts.precision_recall,
+        confusion=charts.confusion,
+        groups=build_groups(evidence, checkpoints),
+        examples=examples,
+        examples_missing=examples_missing,
+        localization=localization,
+        localization_missing=localization_missing,
+        ladder=build_ladder(evidence, checkpoints, results),
+        limits=build_limits(evidence, results, notes),
+        ethics=build_ethics(evidence, notes),
+        provenance=build_provenance(evidence),
+        hashes=build_hashes(evidence, checkpoints),
+        timings=build_timings(evidence),
+        reproduce=build_reproduce(evidence),
+        config=build_config(evidence),
+        operating_points=build_operating_points(
+            evidence, checkpoints, results.threshold if results else ""
+        ),
+    )
+
+
+def build_charts(
+    evidence: Evidence, checkpoints: Sequence[Checkpoint], results: Results | None
+) -> Charts:
+    """Return the run's charts; those whose numbers are not there are left out."""
+    histories = [
+        (checkpoint, table)
+        for checkpoint in checkpoints
+        if (table := evidence.table(f"{checkpoint.folder}/history.csv")) is not None
+    ]
+    curves = _curves(evidence, checkpoints)
+    observations = results.observations if results else ()
+    drawn = {
+        kind: tuple(curve_chart(kind, o, curves[o.name]) for o in observations if o.name in curves)
+        for kind in ("roc", "pr")
+    }
+    return Charts(
+        forest=forest_chart(observations) if observations else None,
+        training=history_charts(histories),
+        roc=drawn["roc"],
+        precision_recall=drawn["pr"],
+        confusion=confusion_chart(observations),
+    )
+
+
+def _curves(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> dict[str, list[Curve]]:
+    curves: dict[str, list[Curve]] = {}
+    for checkpoint in checkpoints:
+        found = evidence.scored_cases(checkpoint.folder)
+        if found is None:
+            continue
+        cases, scores = found
+        for place, name in enumerate(OBSERVATIONS):
+            if f"label:{name}" in cases:
+                curve = Curve(checkpoint, present_labels(cases, name), scores[:, place])
+                curves.setdefault(name, []).append(curve)
+    return curves
+
+
+def build_ladder(
+    evidence: Evidence, checkpoints: Sequence[Checkpoint], results: Results | None
+) -> Ladder:
+    """Return our AUROCs beside chance and what others published."""
+    references = _references()
+    columns = [column for reference in references for column in reference["column"]]
+    scored = results.observations if results else ()
+    rows = tuple(
+        LadderRow(
+            observation=o.name,
+            prevalence=share(
+                evidence,
+                f"{checkpoints[0].folder}/metrics.json#observations.{key(o.name)}.positives",
+                f"{checkpoints[0].folder}/metrics.json#cases",
+            ),
+            ours=tuple(s.auroc for s in o.scores),
+            published=tuple(published(column["auroc"].get(o.name)) for column in columns),
+        )
+        for o in scored
+    )
+    averages = results.averages[0].scores if results else ()
+    macro = LadderRow(
+        observation="Macro average",
+        prevalence=None,
+        ours=tuple(s.auroc for s in averages),
+        published=tuple(published(column["macro"]) for column in columns),
+    )
+    return Ladder(
+        references=tuple(Reference(r["name"], r["citation"], r["policy"]) for r in references),
+        columns=tuple(column["name"] for column in columns),
+        rows=rows,
+        macro=macro,
+    )
+
+
+def _references() -> list[dict[str, Any]]:
+    path = Path(__file__).with_name("references.toml")
+    return tomllib.loads(path.read_text(encoding="utf-8"))["reference"]
+
+
+def _text(evidence: Evidence, source: str) -> str:
+    value = evidence.value(source)
+    return words.NOT_PROVIDED if value in (None, "") else str(value)

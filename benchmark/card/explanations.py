@@ -1,0 +1,198 @@
+"""The gallery of explanations and the table of where heatmaps point."""
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from PIL import Image
+
+from benchmark.card import words
+from benchmark.card.model import Checkpoint, Example, ExampleGroup, LocalizationRow, Number
+from benchmark.card.numbers import estimate, number
+from benchmark.evidence import Evidence, key
+from cxr.observations import OBSERVATIONS
+
+OUTCOMES = {
+    "TP": ("Found", "present by its label, and called"),
+    "FP": ("False alarm", "absent by its label, but called"),
+    "FN": ("Missed", "present by its label, but not called"),
+}
+MAX_SIDE = 384
+"""Pictures larger than this are reduced: the card stays one small file."""
+QUALITIES = (85, 75, 60, 45)
+BUDGET = 3_000_000
+"""Bytes that all pictures may take; the first JPEG quality that fits is used."""
+
+
+def build_examples(
+    evidence: Evidence, checkpoints: Sequence[Checkpoint]
+) -> tuple[tuple[ExampleGroup, ...], str]:
+    """Return the examples by observation and outcome, and why there are none."""
+    found: dict[tuple[str, str], dict[str, list[tuple[str, dict[str, Any]]]]] = {}
+    for checkpoint in checkpoints:
+        file = f"{checkpoint.folder}/explanations/index.json"
+        for place, entry in enumerate(evidence.document(file) or ()):
+            group = (str(entry.get("observation")), str(entry.get("outcome")))
+            by_checkpoint = found.setdefault(group, {}).setdefault(checkpoint.slug, [])
+            by_checkpoint.append((f"{file}#{place}", entry))
+    if not found:
+        return (), f"{words.NOT_PROVIDED}: the run holds no explanations."
+    pictures = _Pictures(evidence, checkpoints, found)
+    groups = []
+    for name in OBSERVATIONS:
+        for outcome in OUTCOMES:
+            entries = found.get((name, outcome))
+            if entries:
+                groups += _groups(evidence, checkpoints, name, outcome, entries, pictures)
+    return tuple(groups), ""
+
+
+def _groups(
+    evidence: Evidence,
+    checkpoints: Sequence[Checkpoint],
+    name: str,
+    outcome: str,
+    entries: dict[str, list[tuple[str, dict[str, Any]]]],
+    pictures: "_Pictures",
+) -> list[ExampleGroup]:
+    title, meaning = OUTCOMES[outcome]
+    return [
+        ExampleGroup(
+            observation=name,
+            slug=words.slug(f"{name}-{outcome}-{place}" if place else f"{name}-{outcome}"),
+            outcome=title,
+            outcome_words=meaning,
+            examples=tuple(
+                (c, _example(evidence, c, entries.get(c.slug, ()), place, pictures))
+                for c in checkpoints
+            ),
+        )
+        for place in range(max(len(shown) for shown in entries.values()))
+    ]
+
+
+def _example(
+    evidence: Evidence,
+    checkpoint: Checkpoint,
+    entries: Sequence[tuple[str, dict[str, Any]]],
+    place: int,
+    pictures: "_Pictures",
+) -> Example | None:
+    if place >= len(entries):
+        return None
+    source, entry = entries[place]
+    name, title = str(entry["observation"]), OUTCOMES[str(entry["outcome"])][0].lower()
+    outlined, blank = bool(entry.get("outlined")), bool(entry.get("blank"))
+    words_for_map = "an empty heatmap" if blank else "the heatmap"
+    outline = ", with the true lesion outlined" if outlined else ""
+    return Example(
+        checkpoint=checkpoint,
+        score=number(evidence, f"{source}.score", words.ratio),
+        label=_label(entry.get("label")),
+        rule=str(entry.get("rule") or words.NOT_PROVIDED),
+        image=pictures.uri(checkpoint, entry.get("image")),
+        overlay=pictures.uri(checkpoint, entry.get("overlay")),
+        outlined=outlined,
+        blank=blank,
+        alternative=(
+            f"Radiograph with {words_for_map} of {checkpoint.name} for {name} ({title}){outline}."
+        ),
+        case="" if evidence.value("run.json#cohort.restricted") else str(entry.get("image_id", "")),
+    )
+
+
+def _label(value: Any) -> str:
+    if not words.is_number(value):
+        return {None: "not mentioned"}.get(value, str(value))
+    return {1.0: "stated present", 0.0: "stated absent", -1.0: "hedged"}.get(
+        float(value), str(value)
+    )
+
+
+class _Pictures:
+    """Every picture of the gallery as a data URI, at the first quality that fits the budget."""
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        checkpoints: Sequence[Checkpoint],
+        found: dict[tuple[str, str], dict[str, list[tuple[str, dict[str, Any]]]]],
+    ) -> None:
+        self._evidence = evidence
+        folders = {c.slug: c.folder for c in checkpoints}
+        files = {
+            f"{folders[slug]}/{entry[kind]}"
+            for by_checkpoint in found.values()
+            for slug, entries in by_checkpoint.items()
+            for _, entry in entries
+            for kind in ("image", "overlay")
+            if entry.get(kind)
+        }
+        opened = {file: _open(evidence, file) for file in sorted(files)}
+        self._encoded: dict[str, bytes] = {}
+        for quality in QUALITIES:
+            self._encoded = {file: _jpeg(image, quality) for file, image in opened.items() if image}
+            if sum(map(len, self._encoded.values())) * 4 / 3 <= BUDGET:
+                break
+
+    def uri(self, checkpoint: Checkpoint, file: Any) -> str:
+        data = self._encoded.get(f"{checkpoint.folder}/{file}")
+        return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}" if data else ""
+
+
+def _open(evidence: Evidence, file: str) -> Image.Image | None:
+    path = evidence.path(file)
+    if path is None:
+        return None
+    with Image.open(path) as image:
+        picture = image.convert("L" if image.mode in ("1", "L", "I;16") else "RGB")
+    picture.thumbnail((MAX_SIDE, MAX_SIDE))
+    return picture
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, optimize=True, subsampling=0)
+    return buffer.getvalue()
+
+
+def build_localization(
+    evidence: Evidence, checkpoints: Sequence[Checkpoint]
+) -> tuple[tuple[LocalizationRow, ...], str]:
+    """Return hit rates and overlaps beside what knowing nothing scores, and why there are none."""
+    rows = []
+    for name in OBSERVATIONS:
+        for checkpoint in checkpoints:
+            base = f"{checkpoint.folder}/localization.json#observations.{key(name)}"
+            if evidence.value(base):
+                rows.append(_localization_row(evidence, name, checkpoint, base))
+    if not rows:
+        return (), (
+            f"{words.NOT_PROVIDED}: no lesion outlines are known for this cohort, so where the "
+            "heatmaps point can't be measured."
+        )
+    return tuple(rows), ""
+
+
+def _localization_row(
+    evidence: Evidence, name: str, checkpoint: Checkpoint, base: str
+) -> LocalizationRow:
+    def measured(path: str) -> Number:
+        return estimate(evidence, f"{base}.{path}")
+
+    return LocalizationRow(
+        observation=name,
+        slug=words.slug(name),
+        checkpoint=checkpoint,
+        images=number(evidence, f"{base}.present.images"),
+        patients=number(evidence, f"{base}.present.patients"),
+        hit_rate=measured("present.hit_rate"),
+        iou=measured("present.iou"),
+        correct_images=number(evidence, f"{base}.correct.images"),
+        correct_hit_rate=measured("correct.hit_rate"),
+        correct_iou=measured("correct.iou"),
+        random=measured("baselines.random"),
+        centre=measured("baselines.centre"),
+        mean_lesion=measured("baselines.mean_lesion"),
+    )

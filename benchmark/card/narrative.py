@@ -1,0 +1,353 @@
+"""The card's sentences: summary, use, limits, ethics, provenance, how to do it again.
+
+Each sentence follows from a fact of the run. What only people can know (owner, contact, licence,
+intended use) is read from the run folder's `card.toml` and is "not provided" without one.
+"""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+from benchmark.card import words
+from benchmark.card.model import (
+    Averages,
+    Checkpoint,
+    Comparison,
+    Fact,
+    ObservationResult,
+    Results,
+    Summary,
+)
+from benchmark.card.numbers import fact, number
+from benchmark.evidence import Evidence
+from cxr.errors import InputError
+
+HINT = f"{words.NOT_PROVIDED}; state it in card.toml in the run folder"
+SYNTHETIC = (
+    "Synthetic: the images are phantoms and the reports are narrated. The figures measure how "
+    "hard the phantoms are, and say nothing about patients."
+)
+
+
+def read_notes(evidence: Evidence) -> dict[str, Any]:
+    """Return what people wrote into the run folder's card.toml; nothing where there is none.
+
+    Raises:
+        InputError: the file is no TOML.
+    """
+    path = evidence.path("card.toml")
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no TOML ({error}); correct that line.") from error
+
+
+def build_owner(notes: dict[str, Any]) -> tuple[Fact, ...]:
+    """Return who answers for the models."""
+    return tuple(
+        Fact(title, str(notes.get(name) or HINT))
+        for title, name in (("Owner", "owner"), ("Contact", "contact"), ("Licence", "licence"))
+    )
+
+
+def build_use(evidence: Evidence, notes: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return intended and out-of-scope use."""
+    intended = _sentences(notes.get("intended_use")) or (
+        "Research: to compare networks on chest radiographs under one stated protocol, and to "
+        "check a new version against an old one.",
+        f"Intended use beyond that: {HINT}.",
+    )
+    out_of_scope = (
+        "Diagnosis, triage or any other clinical decision: no clinical evaluation stands behind "
+        "these models.",
+        "Children, lateral views and other modalities than projection radiographs of the chest, "
+        "unless the data section shows them.",
+        "Reading a heatmap as the outline of a finding: it shows what moved a score.",
+        *_sentences(notes.get("out_of_scope")),
+    )
+    if evidence.value("run.json#cohort.synthetic"):
+        out_of_scope = (
+            "Any statement about patients: these models have seen phantoms only.",
+            *out_of_scope,
+        )
+    return intended, out_of_scope
+
+
+def _sentences(value: Any) -> tuple[str, ...]:
+    if not value:
+        return ()
+    return tuple(str(item) for item in value) if isinstance(value, list) else (str(value),)
+
+
+def build_summary(
+    evidence: Evidence,
+    checkpoints: Sequence[Checkpoint],
+    results: Results | None,
+    truth: Results | None,
+    comparison: Comparison | None,
+) -> Summary:
+    """Return the first page."""
+    names = words.listed([c.name for c in checkpoints])
+    cohort = evidence.value("run.json#cohort.name") or words.NOT_PROVIDED
+    strongest, weakest, missing = _ranked(results)
+    gate, state = _gate(evidence)
+    return Summary(
+        what=(
+            f"{names}, trained and tested under one protocol to tell which of 14 observations "
+            f"a frontal chest radiograph shows, on: {cohort}."
+        ),
+        whom=(
+            "For radiologists, reviewers and engineers who have to judge whether these models, "
+            "or the next version of them, can be trusted, and how far."
+        ),
+        gate=gate,
+        gate_state=state,
+        macro=_macro(results),
+        truth=_macro(truth),
+        strongest=strongest,
+        weakest=weakest,
+        not_estimable=missing,
+        comparison=comparison.words if comparison else _no_comparison(checkpoints),
+        seeds=_seeds(evidence),
+    )
+
+
+def _macro(results: Results | None) -> Averages | None:
+    return next((a for a in results.averages if a.name == "macro"), None) if results else None
+
+
+def _no_comparison(checkpoints: Sequence[Checkpoint]) -> str:
+    if len(checkpoints) < 2:
+        return "One network was run; there is nothing to compare it with."
+    return f"Comparison: {words.NOT_PROVIDED}; the run holds no comparison.json."
+
+
+def _seeds(evidence: Evidence) -> str:
+    seeds = {entry.get("seed") for entry in evidence.value("run.json#networks") or ()}
+    if len(seeds) == 1:
+        return (
+            "Two checkpoints, not two architectures: each network was trained with one seed, and "
+            "another seed may turn a small difference round."
+        )
+    return f"Each network was trained with {len(seeds)} seeds."
+
+
+def _ranked(
+    results: Results | None,
+) -> tuple[tuple[ObservationResult, ...], tuple[ObservationResult, ...], tuple[str, ...]]:
+    """The three strongest and weakest observations by mean AUROC, and those without one."""
+    if results is None:
+        return (), (), ()
+    known = [r for r in results.observations if all(s.auroc.value is not None for s in r.scores)]
+    known.sort(key=lambda r: -sum(s.auroc.value or 0.0 for s in r.scores))
+    missing = tuple(r.name for r in results.observations if r not in known)
+    strongest = known[:3]
+    weakest = [r for r in reversed(known[-3:]) if r not in strongest]
+    return tuple(strongest), tuple(weakest), missing
+
+
+def _gate(evidence: Evidence) -> tuple[str, str]:
+    verdict = evidence.value("gate.json#verdict")
+    if verdict is None:
+        return (
+            "Not provided: no gate was run on this folder (cxr-bench check RUN --thresholds FILE)."
+        ), ""
+    sentence = evidence.value("gate.json#words")
+    return f"{verdict}: {sentence}" if sentence else str(verdict), str(verdict)
+
+
+def build_method(evidence: Evidence) -> tuple[Fact, ...]:
+    """Return how the networks were trained, from the resolved config."""
+    config = "run.json#config."
+    size = evidence.value(f"{config}image.size")
+    fit = words.term(str(evidence.value(f"{config}image.fit")))
+    pixels = f"{size} × {size}, {fit}" if size else ""
+    fractions = evidence.value(f"{config}split.fractions")
+    method = evidence.value(f"{config}split.method")
+    split = {"seeded": "seeded hash of the patient", "official": "the source's own"}.get(
+        str(method), words.NOT_PROVIDED
+    )
+    if method == "seeded" and fractions:
+        split += " (" + " / ".join(f"{100 * f:.0f} %" for f in fractions) + ")"
+    return (
+        fact(evidence, "Preset", f"{config}preset"),
+        Fact("Split, by patient", split),
+        fact(evidence, "Split seed", f"{config}split.seed"),
+        Fact("Input (pixels)", pixels or words.NOT_PROVIDED),
+        fact(evidence, "Starting weights", f"{config}training.weights"),
+        Fact("Loss", "binary cross-entropy on logits, one output per observation"),
+        fact(evidence, "Optimizer", f"{config}training.optimizer"),
+        _plain(evidence, "Learning rate", f"{config}training.learning_rate"),
+        fact(evidence, "Schedule", f"{config}training.schedule"),
+        fact(evidence, "Batch size", f"{config}training.batch_size"),
+        fact(evidence, "Epochs, at most", f"{config}training.epochs"),
+        fact(evidence, "Seeds", f"{config}training.seeds"),
+        fact(evidence, "Precision", f"{config}training.precision"),
+        Fact("Checkpoint kept", "best macro AUROC on the validation split"),
+        _plain(evidence, "Operating point", f"{config}evaluation.threshold"),
+        Fact(
+            "Intervals",
+            "95 %, bootstrap over patients; one resample for all observations and networks",
+        ),
+        fact(evidence, "Bootstrap replicates", f"{config}evaluation.replicates"),
+        fact(
+            evidence,
+            "Patients needed",
+            f"{config}evaluation.min_patients",
+            note="of each class; with fewer an observation is not estimable",
+        ),
+        fact(evidence, "Explanations", f"{config}explanation.method"),
+    )
+
+
+def _plain(evidence: Evidence, name: str, source: str) -> Fact:
+    return Fact(name, number(evidence, source, lambda value: f"{value:g}"))
+
+
+def build_limits(
+    evidence: Evidence, results: Results | None, notes: dict[str, Any]
+) -> tuple[str, ...]:
+    """Return what the reader must not conclude."""
+    limits = []
+    if evidence.value("run.json#cohort.synthetic"):
+        limits.append(SYNTHETIC)
+    if evidence.value("run.json#config.data.labels") != "columns":
+        limits.append(
+            "Labels are read from reports. They say what a radiologist wrote, not what the image "
+            "shows, and a finding that nobody mentioned counts as absent."
+        )
+    missing = [
+        r.name
+        for r in (results.observations if results else ())
+        if any(s.auroc.value is None for s in r.scores)
+    ]
+    if missing:
+        limits.append(
+            f"Too few patients to say anything about {words.listed(missing)}; macro averages "
+            "leave them out."
+        )
+    limits += [
+        _seeds(evidence),
+        "One source of data: nothing is known about other hospitals, devices or populations.",
+        "Operating points were not tuned; precision depends on how common a finding is where "
+        "the model is used.",
+        "No clinician has read these cases against the models.",
+        "Heatmaps are coarse. A map on the finding is no proof that the finding made the score, "
+        "and a high AUROC is no proof that the map is on the finding.",
+        *_sentences(notes.get("caveats")),
+    ]
+    return tuple(limits)
+
+
+def build_ethics(evidence: Evidence, notes: dict[str, Any]) -> tuple[str, ...]:
+    """Return privacy, fairness and use."""
+    synthetic = evidence.value("run.json#cohort.synthetic")
+    restricted = evidence.value("run.json#cohort.restricted")
+    if synthetic:
+        privacy = "No patient is in the data: images, reports and ids are made up."
+    elif restricted:
+        privacy = (
+            "The source is restricted: images, report texts, paths and original ids stay out of "
+            "this card unless they were asked for by name."
+        )
+    else:
+        privacy = (
+            "The source is not marked restricted; whoever shares this card has to be allowed to "
+            "share its images."
+        )
+    return (
+        privacy,
+        "Performance may differ between groups of patients. Subgroup results are shown where the "
+        "run measured them; where it did not, fairness is unknown, not given.",
+        "Labels made from reports carry over who was examined, how and by whom.",
+        *_sentences(notes.get("ethics")),
+    )
+
+
+def build_provenance(evidence: Evidence) -> tuple[Fact, ...]:
+    """Return code, versions and machine."""
+    base = "run.json#provenance."
+    packages = evidence.value(f"{base}packages")
+    if not isinstance(packages, dict):
+        packages = {
+            name: evidence.value(f"{base}{name}")
+            for name in ("torch", "torchvision", "numpy")
+            if evidence.value(f"{base}{name}")
+        }
+    return (
+        fact(evidence, "Run", "run.json#run_id"),
+        fact(evidence, "Status", "run.json#status"),
+        fact(evidence, "cxr-bench", f"{base}cxr_bench"),
+        fact(evidence, "Code (git)", f"{base}git"),
+        fact(evidence, "Python", f"{base}python"),
+        Fact(
+            "Packages",
+            ", ".join(f"{name} {version}" for name, version in packages.items())
+            or words.NOT_PROVIDED,
+        ),
+        fact(evidence, "System", f"{base}platform"),
+        fact(evidence, "Processor", f"{base}cpu"),
+        fact(evidence, "Device", f"{base}device"),
+        fact(evidence, "Threads", f"{base}threads"),
+        Fact("Started", words.moment(str(evidence.value("run.json#started") or ""))),
+        Fact("Finished", words.moment(str(evidence.value("run.json#finished") or ""))),
+    )
+
+
+def build_hashes(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> tuple[Fact, ...]:
+    """Return the digests of protocol, config and weights."""
+    return (
+        fact(evidence, "Protocol", "run.json#protocol.digest"),
+        fact(evidence, "Config", "run.json#config_digest"),
+        fact(evidence, "Labeler version", "run.json#labels.labeler_version"),
+        fact(evidence, "Preprocessing version", "run.json#preprocessing_version"),
+        *(
+            fact(
+                evidence,
+                f"Weights of {c.name} (SHA-256)",
+                f"{c.folder}/training.json#weights_sha256",
+            )
+            for c in checkpoints
+        ),
+    )
+
+
+def build_timings(evidence: Evidence) -> tuple[Fact, ...]:
+    """Return how long each stage took."""
+    timings = evidence.value("run.json#timings")
+    if not isinstance(timings, dict) or not timings:
+        return (Fact("Stages", words.NOT_PROVIDED),)
+    return tuple(
+        Fact(str(name), number(evidence, f"run.json#timings.{name}", words.seconds))
+        for name in timings
+    )
+
+
+def build_reproduce(evidence: Evidence) -> tuple[str, ...]:
+    """Return the lines that do it again: the code's version, the command, the whole config."""
+    preset = evidence.value("run.json#config.preset")
+    source = evidence.value("run.json#config.data.source")
+    git = evidence.value("run.json#provenance.git")
+    checkout = f"git checkout {str(git).removesuffix('+changes')}" if git else ""
+    data = "" if source == "synthetic" else " --data FOLDER"
+    command = f"cxr-bench run --preset {preset} --config config.toml{data}" if preset else ""
+    return tuple(line for line in (checkout, command) if line)
+
+
+def build_config(evidence: Evidence) -> str:
+    """Return the resolved config as TOML; what is private to the source stays out."""
+    sections = evidence.value("run.json#config")
+    lines = []
+    for name, values in (sections if isinstance(sections, dict) else {}).items():
+        if isinstance(values, dict):
+            lines.append(f"[{name}]")
+            lines += [
+                f"{setting} = {json.dumps(value)}"
+                for setting, value in values.items()
+                if value is not None and value != "(restricted)"
+            ]
+            lines.append("")
+    return "\n".join(lines).strip()

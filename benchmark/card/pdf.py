@@ -1,0 +1,46 @@
+"""The card on paper: tagged PDF/UA through WeasyPrint, which needs the Pango library.
+
+WeasyPrint is imported when a PDF is made, so that everything else works without Pango.
+"""
+
+import logging
+from types import ModuleType
+
+from benchmark.card.model import Card
+from benchmark.card.render import render
+from cxr.errors import InputError
+
+
+def check_pdf() -> None:
+    """Raise InputError where no PDF can be made here, with the ways out."""
+    _weasyprint()
+
+
+def render_pdf(card: Card) -> bytes:
+    """Return the card as a tagged PDF/UA-1 file of A4 pages.
+
+    Raises:
+        InputError: Pango can't be loaded.
+    """
+    weasyprint = _weasyprint()
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)
+    embedded_only = weasyprint.URLFetcher(allowed_protocols=["data"])
+    document = weasyprint.HTML(string=render(card, paper=True), url_fetcher=embedded_only)
+    pdf: bytes = document.write_pdf(pdf_variant="pdf/ua-1", pdf_tags=True)
+    return pdf
+
+
+def _weasyprint() -> ModuleType:
+    try:
+        import weasyprint
+    except (ImportError, OSError) as error:
+        raise InputError(
+            f"no PDF can be made here: Pango can't be loaded ({_first_line(error)}). Install it "
+            "(Debian, Ubuntu: apt install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0; "
+            "macOS: brew install pango), or go without with --no-pdf."
+        ) from error
+    return weasyprint
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -4,7 +4,6 @@
 looks like, `resample` applies that and averages; `pictures` reads PNG and JPEG.
 """
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from cxr.dicom.display import (
     stored_present,
     word_table,
 )
-from cxr.dicom.files import DicomFile, map_file, open_dicom
+from cxr.dicom.files import DicomFile, map_file, open_dicom, quiet
 from cxr.dicom.frames import Frame, read_frame, read_layout
 from cxr.dicom.header import Header, read_header, text
 from cxr.dicom.pictures import picture_format, read_picture
@@ -83,11 +82,10 @@ def quantize(image: np.ndarray) -> np.ndarray:
 
 def _dicom(path: Path, size: int, fit: Fit) -> np.ndarray:
     file = open_dicom(path)
-    modality = text(file.dataset, "Modality").upper()
-    if modality in OTHER_MODALITIES:
-        raise RadiographError(f"it is not a radiograph: its modality is {modality}.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's quote values of the header
+    with quiet():
+        modality = text(file.dataset, "Modality").upper()
+        if modality in OTHER_MODALITIES:
+            raise RadiographError(f"it is not a radiograph: its modality is {modality}.")
         return render(file, size=size, fit=fit)
 
 
@@ -122,5 +120,9 @@ def _table(frame: Frame, header: Dataset, shown: Rendering) -> np.ndarray:
     present = None
     if shown.shown is None:
         present = stored_present(present_words(frame.words), frame.layout)
-    overlays = has_embedded_overlay(header)
-    return word_table(shown.table(present), frame.layout, overlays=overlays)
+    return word_table(
+        shown.table(present),
+        frame.layout,
+        overlays=has_embedded_overlay(header),
+        lossy=frame.lossy,
+    )

@@ -24,6 +24,9 @@ _FRAME_KEYWORDS = {
 }
 
 
+_OVERSHOOT = 1.125
+
+
 @dataclass(frozen=True)
 class Rendering:
     """How stored values become display values.
@@ -88,13 +91,16 @@ def rendering(dataset: Dataset, bits: int, *, little_endian: bool = True) -> Ren
     )
 
 
-def word_table(shown: np.ndarray, layout: Layout, *, overlays: bool) -> np.ndarray:
+def word_table(
+    shown: np.ndarray, layout: Layout, *, overlays: bool = False, lossy: bool = False
+) -> np.ndarray:
     """Return the display value of each word, from that of each stored value.
 
     Args:
         shown: (2**stored,) float32; the display value of each bit pattern.
         layout: how bits lie in a word.
         overlays: whether an old-style overlay may lie in the bits beside.
+        lossy: whether words may overshoot: up to an eighth beyond the range counts as its end.
 
     Returns:
         (2**allocated,) float32; NaN for a word with bits where the header says there are none,
@@ -108,6 +114,10 @@ def word_table(shown: np.ndarray, layout: Layout, *, overlays: bool) -> np.ndarr
         negative = pattern >= 2 ** (layout.stored - 1)
         sign_bits = 2**layout.allocated - 2 ** (layout.shift + layout.stored)
         legal |= negative & (beside == sign_bits)
+    if lossy and not layout.signed:
+        overshot = (word >= 2**layout.stored) & (word < 2**layout.stored * _OVERSHOOT)
+        pattern = np.where(overshot, 2**layout.stored - 1, pattern)
+        legal |= overshot
     return np.where(legal | overlays, shown[pattern], np.nan).astype(np.float32)
 
 

@@ -8,11 +8,13 @@ import io
 import mmap
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset, read_file_meta_info, read_partial
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
@@ -58,9 +60,7 @@ def open_dicom(path: Path) -> DicomFile:
         RadiographError: the file can't be opened or is not DICOM. Names no path.
     """
     content = map_file(path)
-    with warnings.catch_warnings():
-        # pydicom warns about odd values by quoting them; headers are private.
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             opened = _parse(path, content)
         except RadiographError:
@@ -88,6 +88,14 @@ def map_file(path: Path) -> mmap.mmap:
         raise RadiographError(f"it can't be opened ({error.strerror}).") from error
     except ValueError as error:  # an empty file can't be mapped
         raise RadiographError("the file is empty.") from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep pydicom from warning of odd values: it quotes them, and headers are private."""
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _parse(path: Path, content: mmap.mmap) -> DicomFile:

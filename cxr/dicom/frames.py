@@ -10,7 +10,7 @@ DICOM PS3.5 section 8 and annexes A and G.
 import io
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import imagecodecs
 import numpy as np
@@ -27,6 +27,7 @@ _JPEG = {f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70)}
 _JPEG_LS = {f"1.2.840.10008.1.2.4.{number}" for number in (80, 81)}
 _JPEG_2000 = {f"1.2.840.10008.1.2.4.{number}" for number in (90, 91)}
 _HTJ2K = {f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203)}
+_LOSSY = {f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 81, 91, 203)}
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,13 @@ class Frame:
         words: (rows, columns) uint8 or uint16.
         layout: how to read a word; `shift` is 0 for what a codec returned.
         reduced: how many times the resolution was halved.
+        lossy: whether words may overshoot the stored range a little.
     """
 
     words: np.ndarray
     layout: Layout
     reduced: int = 0
+    lossy: bool = False
 
 
 def read_layout(file: DicomFile) -> Layout:
@@ -111,7 +114,7 @@ def read_frame(file: DicomFile, layout: Layout, *, smallest: int = 0) -> Frame:
     if syntax in _NATIVE:
         return Frame(_native(file, layout), layout)
     stream = _joined_fragments(file)
-    plain = Layout(**{**layout.__dict__, "shift": 0})
+    plain = replace(layout, shift=0)
     if syntax == _RLE:
         return Frame(_rle(stream, layout), layout)
     if syntax in _JPEG:
@@ -122,10 +125,10 @@ def read_frame(file: DicomFile, layout: Layout, *, smallest: int = 0) -> Frame:
         words = _decode(imagecodecs.htj2k_decode, stream, jpeg2000_header(stream), layout)
     elif syntax in _JPEG_2000:
         words, reduced = _jpeg2000(stream, layout, smallest)
-        return Frame(words, plain, reduced)
+        return Frame(words, plain, reduced, lossy=syntax in _LOSSY)
     else:
         raise RadiographError(f"no decoder covers its transfer syntax {syntax[:64]}.")
-    return Frame(words, plain)
+    return Frame(words, plain, lossy=syntax in _LOSSY)
 
 
 def _check_layout(layout: Layout) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from cxr.dicom.files import DicomFile, open_dicom
+from cxr.dicom.files import DicomFile, open_dicom, quiet
 from cxr.errors import RadiographError
 
 VIEW_POSITIONS: dict[str, str] = {
@@ -69,7 +69,9 @@ def read_header(path: Path | str) -> Header:
         RadiographError: the file can't be opened, or is not DICOM.
     """
     try:
-        return describe(open_dicom(Path(path)))
+        file = open_dicom(Path(path))
+        with quiet():
+            return describe(file)
     except RadiographError as error:
         raise RadiographError(f"{path}: {error}") from error
 

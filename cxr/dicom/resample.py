@@ -1,4 +1,4 @@
-"""From an image of any shape to a small square by area average: small lesions are kept, not skipped.
+"""From an image of any shape to a small square by area average: lesions are kept, not skipped.
 
 Lookup and average are one pass over the stored words, compiled, so that the full-size image never
 exists as float and uncompressed pixels are read where the file is mapped.

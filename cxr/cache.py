@@ -11,24 +11,25 @@ Layout of a set's folder:
     pixels.npy     (n_ok, size, size) uint8, readable with `numpy.load`
     index.json     written last: its presence says that the set is whole
     part-*.json    while a build is under way: the chunks that are done
-    pixels.partial while a build is under way: the rows of all n images
+    pixels.partial while a build is under way: pixels.npy with rows for all n images
     lock           held by the process that builds
 
 A build that was killed goes on with the chunks that are done.
 """
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from cxr.dicom import PREPROCESSING_VERSION, Fit, load, quantize
 from cxr.errors import InputError, RadiographError
@@ -98,14 +99,12 @@ def decode_images(
     keys = run_parallel(_fingerprint, [Path(path) for path in paths], jobs=jobs)
     home = Path(folder) / set_key(keys, size=size, fit=fit)
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        with _locked(home / "lock"):
-            index = _finished(home, len(paths), size)
-            if index is None:
-                index = _build(home, paths, size=size, fit=fit, jobs=jobs, progress=progress)
-            elif progress:
-                progress(len(paths))
-            pixels = _mapped(home / "pixels.npy", size)
+        index = _finished(home, len(paths), size)
+        if index and progress:
+            progress(len(paths))
+        if not index:
+            index = _build_locked(home, paths, size=size, fit=fit, jobs=jobs, progress=progress)
+        pixels = _mapped(home / "pixels.npy", size)
     except OSError as error:
         raise InputError(
             f"the decoded cache in {folder} can't be written ({error.strerror or error}); free "
@@ -150,9 +149,29 @@ def _finished(home: Path, count: int, size: int) -> dict[str, Any] | None:
             and index["size"] == size
             and _mapped(home / "pixels.npy", size).shape[0] == count - len(index["failures"])
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, EOFError, KeyError, TypeError):
         return None
     return index if whole else None
+
+
+def _build_locked(
+    home: Path,
+    paths: Sequence[Path],
+    *,
+    size: int,
+    fit: Fit,
+    jobs: int,
+    progress: Callable[[int], None] | None,
+) -> dict[str, Any]:
+    """Build a set, or wait while another process does."""
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / "lock"):
+        index = _finished(home, len(paths), size)
+        if index is None:
+            return _build(home, paths, size=size, fit=fit, jobs=jobs, progress=progress)
+    if progress:
+        progress(len(paths))
+    return index
 
 
 def _build(
@@ -166,15 +185,17 @@ def _build(
 ) -> dict[str, Any]:
     """Decode what is not done yet, put the set together, and return its index."""
     (home / "index.json").unlink(missing_ok=True)
-    partial = home / "pixels.partial"
-    if not partial.exists() or partial.stat().st_size != len(paths) * size * size:
-        for mark in home.glob("part-*.json"):
-            mark.unlink()
-        _reserve(partial, len(paths) * size * size)
     chunks = [
         _Chunk(number, first, tuple(map(Path, paths[first : first + CHUNK])), size, fit, home)
         for number, first in enumerate(range(0, len(paths), CHUNK))
     ]
+    partial = home / "pixels.partial"
+    header = _npy_header(len(paths), size)
+    whole = len(header) + len(paths) * size * size
+    if not _assembled(home, chunks, size) and (
+        not partial.exists() or partial.stat().st_size != whole
+    ):
+        _start_over(home, header, whole)
     missing = [chunk for chunk in chunks if _done(chunk) is None]
     if progress:
         progress(len(paths) - sum(len(chunk.paths) for chunk in missing))
@@ -185,31 +206,70 @@ def _build(
         jobs=jobs,
         progress=(lambda _: progress(next(sizes))) if progress else None,
     )
-    failures = {key: why for chunk in chunks for key, why in (_done(chunk) or {}).items()}
-    return _assemble(home, len(paths), size, failures)
-
-
-def _assemble(home: Path, count: int, size: int, failures: dict[str, str]) -> dict[str, Any]:
-    """Write pixels.npy and index.json from the partial file; the index last."""
-    kept = [row for row in range(count) if str(row) not in failures]
-    partial = home / "pixels.partial"
-    fresh = home / "pixels.new"
-    with fresh.open("wb") as target, partial.open("rb") as source:
-        shape = (len(kept), size, size)
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(target, header)
-        for row in kept:
-            source.seek(row * size * size)
-            target.write(source.read(size * size))
-        target.flush()
-        os.fsync(target.fileno())
-    os.replace(fresh, home / "pixels.npy")
-    index = {"format": FORMAT, "images": count, "size": size, "failures": failures}
+    failures = {row: why for chunk in chunks for row, why in (_done(chunk) or {}).items()}
+    if not _assembled(home, chunks, size):
+        _assemble(home, len(paths), size, failures)
+    index = {"format": FORMAT, "images": len(paths), "size": size, "failures": failures}
     _write_json(home / "index.json", index)
-    partial.unlink()
     for mark in home.glob("part-*.json"):
         mark.unlink()
     return index
+
+
+def _assembled(home: Path, chunks: Sequence[_Chunk], size: int) -> bool:
+    """Return whether a build was killed when only its index was still to be written."""
+    done = [_done(chunk) for chunk in chunks]
+    if (home / "pixels.partial").exists() or any(failures is None for failures in done):
+        return False
+    count = sum(len(chunk.paths) for chunk in chunks) - sum(len(each or {}) for each in done)
+    try:
+        return _mapped(home / "pixels.npy", size).shape[0] == count
+    except (OSError, ValueError, EOFError):
+        return False
+
+
+def _assemble(home: Path, count: int, size: int, failures: dict[str, str]) -> None:
+    """Make pixels.npy of the partial file, without the rows of the images that failed."""
+    partial = home / "pixels.partial"
+    if not failures:
+        os.replace(partial, home / "pixels.npy")
+        return
+    fresh = home / "pixels.new"
+    with fresh.open("wb") as target, partial.open("rb") as source:
+        target.write(_npy_header(count - len(failures), size))
+        source.seek(len(_npy_header(count, size)))
+        for row in range(count):
+            pixels = source.read(size * size)
+            if str(row) not in failures:
+                target.write(pixels)
+        target.flush()
+        os.fsync(target.fileno())
+    os.replace(fresh, home / "pixels.npy")
+    partial.unlink()
+
+
+def _start_over(home: Path, header: bytes, whole: int) -> None:
+    """Make an empty partial file, after a look whether the disk has room for it."""
+    for mark in home.glob("part-*.json"):
+        mark.unlink()
+    free = shutil.disk_usage(home).free
+    if free < whole:
+        raise InputError(
+            f"the decoded cache needs {whole / 1e9:.1f} GB and {home.parent} has "
+            f"{free / 1e9:.1f} GB free; free some space, or point CXR_BENCH_CACHE at a larger "
+            "disk."
+        )
+    with (home / "pixels.partial").open("wb") as file:
+        file.write(header)
+        file.truncate(whole)
+
+
+def _npy_header(count: int, size: int) -> bytes:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "|u1", "fortran_order": False, "shape": (count, size, size)}
+    )
+    return header.getvalue()
 
 
 def _decode_chunk(chunk: _Chunk) -> None:
@@ -223,7 +283,9 @@ def _decode_chunk(chunk: _Chunk) -> None:
             failures[str(chunk.first + place)] = str(error)
     # Written, not mapped: a full disk is then an error and not a signal that kills the process.
     with (chunk.folder / "pixels.partial").open("r+b") as partial:
-        partial.seek(chunk.first * chunk.size * chunk.size)
+        np.lib.format.read_magic(partial)
+        np.lib.format.read_array_header_1_0(partial)
+        partial.seek(chunk.first * chunk.size * chunk.size, os.SEEK_CUR)
         partial.write(rows.tobytes())
         partial.flush()
         os.fsync(partial.fileno())
@@ -234,26 +296,13 @@ def _done(chunk: _Chunk) -> dict[str, str] | None:
     """Return the failures of a chunk that is done; None where it is not."""
     try:
         failures: dict[str, str] = json.loads(_mark(chunk).read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         return None
     return failures
 
 
 def _mark(chunk: _Chunk) -> Path:
     return chunk.folder / f"part-{chunk.number:06d}.json"
-
-
-def _reserve(partial: Path, size: int) -> None:
-    """Make the partial file, after a look whether the disk has room for it and the result."""
-    free = shutil.disk_usage(partial.parent).free
-    if free < 2 * size:
-        raise InputError(
-            f"the decoded cache needs {2 * size / 1e9:.1f} GB while it is built and "
-            f"{partial.parent.parent} has {free / 1e9:.1f} GB free; free some space, or point "
-            "CXR_BENCH_CACHE at a larger disk."
-        )
-    with partial.open("wb") as file:
-        file.truncate(size)
 
 
 def _mapped(path: Path, size: int) -> np.ndarray:
@@ -269,16 +318,3 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
     fresh = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.new")
     fresh.write_text(json.dumps(value))
     os.replace(fresh, path)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the set's lock: a second process waits, and finds the set built."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: builds are not shared there
-        yield
-        return
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

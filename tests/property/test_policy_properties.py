@@ -1,0 +1,40 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from cxr.policy import targets
+
+LABELS = npst.arrays(
+    float,
+    st.tuples(st.integers(0, 8), st.just(14)),
+    elements=st.sampled_from([1.0, 0.0, -1.0, np.nan]),
+)
+UNCERTAIN = st.sampled_from(["positive", "negative", "ignore"])
+BLANK = st.sampled_from(["negative", "ignore"])
+
+
+@given(labels=LABELS, uncertain=UNCERTAIN, blank=BLANK)
+def test_stated_labels_are_never_changed(labels, uncertain, blank):
+    """Labels stated present or absent always count, as what they are."""
+    values, counted = targets(labels, uncertain=uncertain, blank=blank)
+    stated = np.isin(labels, (0.0, 1.0))
+    assert counted[stated].all()
+    assert (values[stated] == labels[stated]).all()
+
+
+@given(labels=LABELS, uncertain=UNCERTAIN, blank=BLANK)
+def test_targets_are_0_or_1_and_0_where_ignored(labels, uncertain, blank):
+    """Targets are finite, binary, and 0 where they do not count."""
+    values, counted = targets(labels, uncertain=uncertain, blank=blank)
+    assert np.isin(values, (0, 1)).all()
+    assert (values[~counted] == 0).all()
+    assert values.shape == counted.shape == labels.shape
+
+
+@given(labels=LABELS, blank=BLANK)
+def test_policies_differ_only_on_uncertain_labels(labels, blank):
+    """U-Ones and U-Zeros agree wherever the label is not uncertain."""
+    ones, _ = targets(labels, uncertain="positive", blank=blank)
+    zeros, _ = targets(labels, uncertain="negative", blank=blank)
+    np.testing.assert_array_equal(ones != zeros, labels == -1)

@@ -125,6 +125,8 @@ def compose_impression(account: Account, rng: random.Random, *, normal: bool) ->
     chosen = [item for item in told if rng.random() < _IN_IMPRESSION.get(item.kind, 0.93)]
     if not chosen and any(item.kind not in _UNREMARKED for item in told):
         chosen = told
+    if [item.kind for item in account.told] == ["cardiomegaly"] and chosen and rng.random() < 0.3:
+        return [tell(chosen[0], "impression", rng, about="cardiomegaly_alone")]
     result = _tell_all(chosen, "impression", rng)
     result += [tell_gone(kind, "impression", rng) for kind in account.gone if rng.random() < 0.5]
     if rng.random() < 0.15:
@@ -180,7 +182,10 @@ def _heart(account: Account, rng: random.Random, *, brief: bool) -> list[Said]:
 
 
 def _heart_unremarkable(account: Account, rng: random.Random) -> list[Said]:
-    flooded = any(item.finding.severity > 0.8 for item in account.of(("effusion",)))
+    flooded = any(
+        item.finding.severity > 0.8 and item.stance != "hedged"
+        for item in account.of(("effusion",))
+    )
     if flooded and rng.random() < 0.15:
         return [plain("heart_hidden", rng)]
     if account.followed:
@@ -274,7 +279,10 @@ def _bones(account: Account, rng: random.Random, *, brief: bool) -> list[Said]:
 
 def _tell_all(told: Sequence[Told], place: str, rng: random.Random) -> list[Said]:
     """Return sentences about all of `told`, some of them two at a time."""
-    left = {item.kind: item for item in told}
+    order = list(told)
+    if len(order) > 1 and rng.random() < 0.4:
+        rng.shuffle(order)
+    left = {item.kind: item for item in order}
     result: list[Said] = []
     for first, second, share in _PAIRS:
         if first in left and second in left and rng.random() < share:
@@ -283,7 +291,12 @@ def _tell_all(told: Sequence[Told], place: str, rng: random.Random) -> list[Said
             if said is not None:
                 result.append(said)
                 del left[first], left[second]
-    return result + [tell(item, place, rng) for item in left.values()]
+    for item in left.values():
+        said = tell(item, place, rng)
+        if any(other.text[:7] == said.text[:7] for other in result):  # not twice the same opening
+            said = tell(item, place, rng)
+        result.append(said)
+    return result
 
 
 def _fit_together(one: Told, two: Told) -> bool:

@@ -17,6 +17,7 @@ report may go on to deny what it omitted ("No pleural effusion"), as in life.
 import itertools
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from cxr.observations import (
@@ -30,7 +31,6 @@ from cxr.observations import (
 )
 from cxr.synth.composing import (
     AIRSPACE,
-    HEART,
     Account,
     compose_body,
     compose_impression,
@@ -40,7 +40,7 @@ from cxr.synth.paper import Parts, write_report
 from cxr.synth.phrases import Choice
 from cxr.synth.slots import finding_words
 from cxr.synth.truth import Finding, Side, Study, Zone
-from cxr.synth.wording import DEVICES, Said, Told
+from cxr.synth.wording import DEVICES, Said, Told, tell
 
 OMIT_BASE: Final = 0.01
 OMIT_SUBTLE: Final = 0.40
@@ -48,6 +48,12 @@ HEDGE_BASE: Final = 0.02
 HEDGE_SUBTLE: Final = 0.17
 IMAGINED: Final = 0.05
 WET_READ: Final = 0.05
+ADDENDUM: Final = 0.015
+
+_FIXED = frozenset(
+    {"cardiomegaly", "widened_mediastinum", "pleural_thickening", "rib_fracture", "sternal_wires"}
+)
+"""What is never told as new, better or worse."""
 
 _RESOLVES = frozenset(
     {
@@ -70,7 +76,7 @@ _IMAGINABLE: Choice[tuple[str, Side, Zone]] = Choice(
         (("edema", "both", "all"), 4),
         (("atelectasis", "left", "lower"), 3),
         (("atelectasis", "both", "lower"), 3),
-        (("pneumonia", "right", "lower"), 3),
+        (("pneumonia", "right", "lower"), 2),
         (("opacity", "right", "lower"), 2),
         (("opacity", "left", "lower"), 2),
         (("effusion", "left", "lower"), 2),
@@ -115,14 +121,17 @@ def narrate(study: Study) -> Narration:
         normal = not (account.told or account.gone or strange)
         impression = compose_impression(account, rng, normal=normal)
     wet = compose_wet_reading(account, rng) if rng.random() < WET_READ else []
+    told_late = rng.random() < ADDENDUM and account.told
+    addendum = [tell(rng.choice(account.told), "findings", rng)] if told_late else []
     parts = Parts(
         body=[[said.text for said in paragraph] for paragraph in body],
         impression=[said.text for said in impression],
         wet=[said.text for said in wet],
+        addendum=[said.text for said in addendum],
         style=style,
         remarkable=bool(account.kinds - DEVICES),
     )
-    said = itertools.chain(*body, impression, wet)
+    said = itertools.chain(*body, impression, wet, addendum)
     return Narration(write_report(study, parts, rng), _mean(said))
 
 
@@ -138,6 +147,7 @@ def hedge_probability(subtlety: float) -> float:
 
 def _decide(study: Study, rng: random.Random) -> tuple[Told, ...]:
     """Return what the report speaks of, and how."""
+    views = {image.view for image in study.images}
     told: list[Told] = []
     for finding in study.findings:
         draw = rng.random() - omission_probability(finding.subtlety)
@@ -145,24 +155,26 @@ def _decide(study: Study, rng: random.Random) -> tuple[Told, ...]:
             continue
         hedged = finding.kind not in DEVICES and draw < hedge_probability(finding.subtlety)
         stance = "hedged" if hedged else _draw_time(study, finding.kind, rng)
-        told.append(Told(finding, stance, finding_words(finding, rng)))
+        shown = replace(finding, severity=min(finding.severity, 0.4)) if hedged else finding
+        told.append(Told(shown, stance, finding_words(shown, rng, views)))
     if rng.random() < IMAGINED:
         kinds = {finding.kind for finding in study.findings}
         finding = _imagine(rng)
         if finding.kind not in kinds:
             stance = "hedged" if rng.random() < 0.5 else "stated"
-            told.append(Told(finding, stance, finding_words(finding, rng)))
+            told.append(Told(finding, stance, finding_words(finding, rng, views)))
     return tuple(told)
 
 
 def _draw_time(study: Study, kind: str, rng: random.Random) -> str:
-    """Return whether a finding is told as new, as the same as before, or as it is."""
+    """Return whether a finding is told as new, as before, better, worse, or as it is."""
+    draw = rng.random()
+    lasting = kind in _FIXED or kind in DEVICES
     if kind in study.history:
-        return "same" if rng.random() < 0.7 else "stated"
-    lasting = kind in HEART or kind in ("pleural_thickening", "rib_fracture", "sternal_wires")
-    if study.number and not lasting and rng.random() < 0.5:
-        return "new"
-    return "stated"
+        if draw < 0.3:
+            return "stated"
+        return "same" if lasting or draw < 0.7 else "better" if draw < 0.86 else "worse"
+    return "new" if study.number and draw < 0.5 and kind not in _FIXED else "stated"
 
 
 def _imagine(rng: random.Random) -> Finding:

@@ -9,10 +9,14 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Final
 
 from cxr.synth.phrases import expand
 from cxr.synth.truth import Study
 from cxr.synth.wording import DEVICES
+
+MISTYPED: Final = 0.005
+"""Share of reports with one mistyped word in their body."""
 
 _WIDTH = 79
 _TITLE = " " * 33 + "FINAL REPORT"
@@ -26,6 +30,7 @@ class Parts:
         body: paragraphs.
         impression: items of the impression; empty where there is none.
         wet: the preliminary reading above the report; mostly empty.
+        addendum: what is added below the report; mostly empty.
         style: "full" (FINDINGS and IMPRESSION), "impression" (all under IMPRESSION), "title" (a
             body under the view's title), "bare" (a body without a heading).
         remarkable: something is said to be there: worth a recommendation or a telephone call.
@@ -34,6 +39,7 @@ class Parts:
     body: list[list[str]]
     impression: list[str]
     wet: list[str]
+    addendum: list[str]
     style: str
     remarkable: bool
 
@@ -45,13 +51,27 @@ def write_report(study: Study, parts: Parts, rng: random.Random) -> str:
         lines += [*_wet_reading(parts.wet, rng), ""]
     lines += [_TITLE, *_front(study, parts.style, rng)]
     gap = "  " if rng.random() < 0.5 else " "
-    body = [gap.join(paragraph) for paragraph in parts.body if paragraph]
+    body = [" ".join(paragraph).replace(". ", f".{gap}") for paragraph in parts.body]
+    if rng.random() < MISTYPED:
+        body[-1] = mistype(body[-1], rng)
     lines += _body(study, parts.style, body, gap, rng)
     if parts.impression:
         lines += _impression(parts.impression, gap, rng)
     if parts.remarkable:
         lines += _after(rng)
+    if parts.addendum:
+        lines += _section("addendum", " ".join(parts.addendum), rng)
     return "\n".join(f" {line}" if line else " " for line in lines) + "\n"
+
+
+def mistype(text: str, rng: random.Random) -> str:
+    """Return the text with two neighbouring letters swapped inside one of its long words."""
+    words = [match.span() for match in re.finditer(r"\b[a-z]{9,}\b", text)]
+    if not words:
+        return text
+    start, end = words[int(rng.random() * len(words))]
+    at = start + 2 + int(rng.random() * (end - start - 4))
+    return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
 
 
 def _front(study: Study, style: str, rng: random.Random) -> list[str]:
@@ -110,7 +130,7 @@ def _impression(items: list[str], gap: str, rng: random.Random) -> list[str]:
         for number, item in enumerate(items, 1):
             lines += _wrap(f"{number}. {item}")
         return lines
-    return _paragraphs(heading, [gap.join(items)], rng)
+    return _paragraphs(heading, [" ".join(items).replace(". ", f".{gap}")], rng)
 
 
 def _wet_reading(sentences: list[str], rng: random.Random) -> list[str]:
@@ -135,6 +155,17 @@ def _after(rng: random.Random) -> list[str]:
 
 def _indication(study: Study, rng: random.Random) -> str:
     sick = bool(DEVICES & {finding.kind for finding in study.findings}) and rng.random() < 0.6
+    lines = "lines_sick" if sick else "lines"
+    for _ in range(3):
+        text = _ask(study, lines, rng)
+        long_words = re.findall(r"[a-z]{6,}", text.lower())
+        if len(set(long_words)) == len(long_words):  # "prior pneumothorax, r/o pneumothorax"
+            break
+    return text
+
+
+def _ask(study: Study, lines: str, rng: random.Random) -> str:
+    """Return one line of an indication: who, with what, asked for what."""
     female = study.patient.sex == "F"
     words = {
         "sex": study.patient.sex,
@@ -143,7 +174,7 @@ def _indication(study: Study, rng: random.Random) -> str:
         "person_up": "Woman" if female else "Man",
     }
     words["who"] = _draw("indication", "who", rng).format_map(words)
-    line = _draw("indication", "lines_sick" if sick else "lines", rng)
+    line = _draw("indication", lines, rng)
     for name in re.findall(r"{(\w+?)(?:_up)?}", line):
         if name not in words:
             words[name] = _draw("indication", name, rng)

@@ -78,14 +78,14 @@ class Stock:
         nouns: (kind, place, "one" or "both").
         carriers: (stance, place, what it fits).
         frames: (about, stance, place, "one" or "both").
-        alone: (about, stance) whose frames are used without nouns and carriers.
+        alone: (about, stance, place) whose frames are used without nouns and carriers.
         terms: topic of a list.
     """
 
     nouns: Mapping[tuple[str, str, str], Choice[Noun]]
     carriers: Mapping[tuple[str, str, str], Choice[Frame]]
     frames: Mapping[tuple[str, str, str, str], Choice[Frame]]
-    alone: frozenset[tuple[str, str]]
+    alone: frozenset[tuple[str, str, str]]
     terms: Mapping[str, Choice[Noun]]
 
 
@@ -113,7 +113,13 @@ def stock() -> Stock:
         nouns=_collect(_noun_entries(table)),
         carriers=_collect(_carrier_entries(carriers)),
         frames=_collect(_frame_entries(frames)),
-        alone=frozenset((g["about"], s) for g in frames if g.get("alone") for s in g["stance"]),
+        alone=frozenset(
+            (group["about"], stance, place)
+            for group in frames
+            if group.get("alone")
+            for stance in group["stance"]
+            for place in group["place"]
+        ),
         terms=_collect(_term_entries(terms)),
     )
 

@@ -1,6 +1,7 @@
 """Words for a finding's place, size and make: the slots of the narrator's sentences."""
 
 import random
+from collections.abc import Collection
 
 from cxr.synth.truth import Finding
 
@@ -8,7 +9,7 @@ from cxr.synth.truth import Finding
 _AT: dict[tuple[str, str], tuple[str, ...]] = {
     ("left", "upper"): ("left upper lobe", "left upper lobe", "left apical", "left upper lung"),
     ("left", "middle"): ("left mid lung", "lingular", "left perihilar", "left mid lung"),
-    ("left", "lower"): ("left lower lobe", "left basilar", "left lower lobe", "left basal"),
+    ("left", "lower"): ("left lower lobe", "left basilar", "left lower lobe", "left retrocardiac"),
     ("left", "all"): ("diffuse left lung", "left lung"),
     ("right", "upper"): ("right upper lobe", "right upper lobe", "right apical"),
     ("right", "middle"): ("right middle lobe", "right mid lung", "right perihilar"),
@@ -25,7 +26,11 @@ _WHERE: dict[tuple[str, str], tuple[str, ...]] = {
     ("left", "lower"): ("in the left lower lobe", "at the left lung base", "at the left base"),
     ("left", "all"): ("throughout the left lung",),
     ("right", "upper"): ("in the right upper lobe", "in the right upper lung"),
-    ("right", "middle"): ("in the right middle lobe", "in the right mid lung"),
+    ("right", "middle"): (
+        "in the right middle lobe",
+        "in the right mid lung",
+        "adjacent to the right heart border",
+    ),
     ("right", "lower"): ("in the right lower lobe", "at the right lung base", "at the right base"),
     ("right", "all"): ("throughout the right lung",),
     ("both", "upper"): ("in both upper lobes", "in the upper lungs bilaterally"),
@@ -42,9 +47,13 @@ _LOBES: dict[tuple[str, str], tuple[str, str]] = {
     ("right", "lower"): ("right lower lobe", "RLL"),
 }
 
-_ORDINALS = ("third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_ORDINALS = (
+    "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+)  # fmt: skip
 _RIBS: dict[str, tuple[int, int]] = {"upper": (0, 2), "middle": (2, 5), "lower": (5, 8)}
 
+_TECHNIQUE = ", allowing for AP technique"
+_LATERAL = ", best seen on the lateral view"
 _LINES = (
     "internal jugular central venous catheter",
     "internal jugular line",
@@ -80,8 +89,13 @@ _FEEDING = ("nasogastric tube", "enteric tube", "NG tube", "orogastric tube", "D
 _DRAINS = ("chest tube", "chest tube", "pigtail catheter", "pleural catheter")
 
 
-def finding_words(finding: Finding, rng: random.Random) -> dict[str, str]:
-    """Return the slots of one finding; adjectives that end in a space may be empty."""
+def finding_words(
+    finding: Finding, rng: random.Random, views: Collection[str] = ()
+) -> dict[str, str]:
+    """Return the slots of one finding; adjectives that end in a space may be empty.
+
+    `views` are the study's: a lateral may show a finding best, an AP view enlarges the heart.
+    """
     side, zone, severity = finding.side, finding.zone, finding.severity
     degree = _degree(severity) if rng.random() > 0.2 else ""
     words = {
@@ -89,7 +103,9 @@ def finding_words(finding: Finding, rng: random.Random) -> dict[str, str]:
         "sd": {"left": "L", "right": "R"}.get(side, ""),
         "size": _size(finding.kind, severity) if rng.random() > 0.15 else "",
         "degree": degree,
-        "degreely": f"{degree[:-1]}ly " if degree else "",
+        "degreely": degree.replace("l ", "lly ").replace("d ", "dly ").replace("e ", "ely "),
+        "lateral": _LATERAL if "LATERAL" in views and rng.random() < 0.1 else "",
+        "technique": _TECHNIQUE if "AP" in views and rng.random() < 0.4 else "",
         "line": "",
         "feeding": "",
     }
@@ -123,7 +139,8 @@ def _make(finding: Finding) -> dict[str, str]:
         return {"drain": _DRAINS[seed % len(_DRAINS)]}
     if kind == "rib_fracture":
         first, last = _RIBS.get(finding.zone, (2, 5))
-        return {"rib": _ORDINALS[first + seed % (last - first)]}
+        rib = first + seed % (last - first)
+        return {"rib": _ORDINALS[rib], "rib2": _ORDINALS[min(rib + 1, len(_ORDINALS) - 1)]}
     if kind == "nodule":
         return {"mm": str(4 + round(22 * finding.severity))}
     if kind == "mass":
@@ -135,16 +152,20 @@ def _make(finding: Finding) -> dict[str, str]:
 def _size(kind: str, severity: float) -> str:
     if severity < 0.18:
         return "tiny " if kind == "pneumothorax" else "trace "
-    if severity < 0.5:
+    if severity < 0.46:
         return "small "
+    if severity < 0.54:
+        return "small to moderate "
     return "moderate " if severity < 0.78 else "large "
 
 
 def _degree(severity: float) -> str:
     if severity < 0.15:
         return "minimal "
-    if severity < 0.5:
+    if severity < 0.48:
         return "mild "
+    if severity < 0.54:
+        return "mild to moderate "
     return "moderate " if severity < 0.78 else "severe "
 
 

@@ -22,10 +22,10 @@ DEVICES = frozenset(
 _FITS: dict[str, str] = {
     "effusion": "size",
     "pneumothorax": "size",
-    "nodule": "size",
-    "mass": "size",
+    "nodule": "lesion",
+    "mass": "lesion",
     "edema": "degree",
-    "opacity": "degree",
+    "opacity": "opacity",
     "consolidation": "degree",
     "pneumonia": "infection",
     "atelectasis": "degree",
@@ -49,8 +49,8 @@ class Said(NamedTuple):
 class Told:
     """A finding that the report speaks of.
 
-    `stance` is "stated", "new", "same" (as on the earlier study) or "hedged"; `words` are its
-    slots, drawn once, so that findings and impression tell the same place and size.
+    `stance` is "stated", "new", "same" (as on the earlier study), "better", "worse" or "hedged";
+    `words` are its slots, drawn once, so that findings and impression tell the same place and size.
     """
 
     finding: Finding
@@ -68,14 +68,19 @@ class Told:
         return "both" if self.finding.side == "both" else "one"
 
 
-def tell(told: Told, place: str, rng: random.Random) -> Said:
-    """Return a sentence about one finding."""
+def tell(told: Told, place: str, rng: random.Random, *, about: str = "") -> Said:
+    """Return a sentence about one finding; `about` asks for certain frames of the stock."""
     shelf = stock()
-    about = _about(told, place)
+    about = about or _about(told, place, rng)
     frames = shelf.frames.get((about, told.stance, place, told.sides))
     nouns = shelf.nouns.get((told.kind, place, told.sides))
     carriers = shelf.carriers.get((told.stance, place, _FITS[told.kind]))
-    alone = (about, told.stance) in shelf.alone or nouns is None or carriers is None
+    alone = (
+        about != told.kind
+        or (about, told.stance, place) in shelf.alone
+        or nouns is None
+        or carriers is None
+    )
     if frames and (alone or rng.random() * (1 + frames.weight) > 1):
         return say(frames.pick(rng), told, place, rng)
     if nouns is None or carriers is None:
@@ -155,13 +160,17 @@ def fill(text: str, words: Mapping[str, str]) -> str:
     return filled[0].upper() + filled[1:]
 
 
-def _about(told: Told, place: str) -> str:
-    """Return the frames' key: of the kind, or of the kind at one end of its sizes."""
+def _about(told: Told, place: str, rng: random.Random) -> str:
+    """Return the frames' key: the kind, or the kind at one end of its sizes, or told in short.
+
+    The short forms stand in impressions, where the body has already said what is seen.
+    """
     severity = told.finding.severity
-    if severity > 0.8 or severity < 0.3:
-        about = f"{told.kind}_{'severe' if severity > 0.8 else 'slight'}"
-        if (about, told.stance, place, told.sides) in stock().frames:
-            return about
+    ends = ("_severe" if severity > 0.8 else "_slight" if severity < 0.3 else None, "_short")
+    for end in ends:
+        known = end and (told.kind + end, told.stance, place, told.sides) in stock().frames
+        if known and rng.random() < 0.3:
+            return f"{told.kind}{end}"
     return told.kind
 
 
@@ -182,6 +191,9 @@ def _value(frame: Frame, noun: Noun) -> Says:
     return tuple((name, frame.value) for name in noun.names)
 
 
+_AN = (*"aeiouAEIOU8", "11", "18", "NG ")
+"""What takes "an": vowels, numbers that start with one when spoken, spelled letters."""
+
 _PLAIN = {"size": "", "degree": "", "texture": "", "degreely": ""}
 _ONE = {"is": "is", "was": "was", "has": "has", "s": "s"}
 _MANY = {"is": "are", "was": "were", "has": "have", "s": ""}
@@ -191,13 +203,17 @@ def _dress(noun: Noun, words: Mapping[str, str]) -> dict[str, str]:
     """Return the slots that a noun phrase fills: itself, with articles, and its agreement."""
     phrase = noun.text.format_map(words)
     bare = noun.text.format_map({**words, **_PLAIN})
-    an = "an " if phrase[0] in "aeiouAEIOU" or phrase.startswith("NG ") else "a "
+    one = noun.form == "a"
+    an = "an " if phrase.startswith(_AN) else "a "
     agreement = _MANY if noun.form == "many" else _ONE
     return {
         "np": phrase,
-        "a_np": an + phrase if noun.form == "a" else phrase,
+        "a_np": an + phrase if one else phrase,
         "the_np": "the " + bare,
         "np_plain": bare,
+        "a_new": "a new " if one else "new ",
+        "a_possible": "a possible " if one else "possible ",
+        "an_unchanged": "an unchanged " if one else "unchanged ",
         **agreement,
     }
 
@@ -213,4 +229,5 @@ def _join(terms: list[str], rng: random.Random, *, each: bool) -> str:
     if len(terms) == 2:
         return f"{terms[0]} or {terms[1]}"
     comma = "," if rng.random() < 0.6 else ""
-    return f"{', '.join(terms[:-1])}{comma} or {terms[-1]}"
+    last = f"evidence of {terms[-1]}" if rng.random() < 0.06 else terms[-1]
+    return f"{', '.join(terms[:-1])}{comma} or {last}"

@@ -56,9 +56,11 @@ SCOPES: dict[str, tuple[Value, str]] = {
     "w": (-1.0, "C9"),
     "h": (-1.0, "C10"),
     "p": (-1.0, "C10"),
+    "u": (-1.0, "C10"),
     "i": (0.0, "C12"),
     "e": (None, "C12"),
     "r": (0.0, "C7"),
+    "k": (1.0, "C7"),
 }
 """Scope that a trigger opens -> value of what lies in it, and the convention."""
 
@@ -151,6 +153,8 @@ class _Reader:
             return False
         if "W" in since:
             return True
+        if self.scope == "u" or (self.scope == "n" and since == "o"):  # a slip for "or"
+            return False
         cut = max(since.rfind(","), since.rfind("&"), since.rfind("/"))
         if cut < 0:
             return any(letter in since for letter in "xLMdjo")
@@ -161,7 +165,7 @@ class _Reader:
 
     def _verb_follows(self, place: int) -> bool:
         for letter in self.shape[place + 1 : place + 4]:
-            if letter in "VzvHk":
+            if letter in "VzvHk1":
                 return True
             if letter not in "xM":
                 return False
@@ -216,7 +220,7 @@ class _Reader:
         if self.scope == "e" and not self.used:
             return
         if self._next(place, "xMdwC^sjp") == "N":  # no change in
-            self.scope = ""
+            self._open("k", place)
             return
         self._open("n", place)
 
@@ -239,6 +243,16 @@ class _Reader:
             return
         if self._finding_follows(place):
             self._open("h", place)
+
+    def _setting(self, place: int, letter: str) -> None:
+        if len(self.mentions) > self.barrier:
+            self._after(place, "H")
+        else:
+            self._open("h", place)
+
+    def _differential(self, place: int, letter: str) -> None:
+        if self._finding_follows(place):
+            self._open("u", place)
         else:
             self._after(place, "H")
 
@@ -287,19 +301,38 @@ class _Reader:
         self._open("e", place)
 
     def _prior(self, place: int, letter: str) -> None:
-        self.prior = True
+        self.prior = not self.mentions
 
     def _was(self, place: int, letter: str) -> None:
-        if self.prior and not self.gap.strip("xb,"):
+        """Take what a former film showed for no mention (C12): before the verb and after it."""
+        if not self.prior:
+            self._verb(place, letter)
+            return
+        for mention in self.mentions:
+            mention.value, mention.trigger, mention.convention = None, place, "C12"
+        self._open("e", place)
+
+    def _there_was(self, place: int, letter: str) -> None:
+        if self.prior:
             self._open("e", place)
         else:
             self._there_is(place, letter)
 
+    def _normal(self, place: int, letter: str) -> None:
+        """Take "vascular engorgement is within normal limits" for none (C6)."""
+        if self.mentions and self.mentions[-1].letter == "G" and "V" in self.gap:
+            last = self.mentions[-1]
+            last.value, last.trigger, last.convention = 0.0, place, "C6"
+
     def _kept(self, place: int, letter: str) -> None:
-        self.scope = ""
+        if self._finding_follows(place) and not self.gap.strip("xdMj"):
+            self._open("k", place)
+        else:
+            self.scope = ""
 
     def _contrast(self, place: int, letter: str) -> None:
         self.scope = ""
+        self.prior = False
 
     def _except(self, place: int, letter: str) -> None:
         self.scope = ""
@@ -339,7 +372,9 @@ class _Reader:
         value, convention = _AFTER[letter]
         links = "|&/y" if letter == "H" else "|&/ycW"
         for mention in self._joined(last, links, of_a_kind=letter == "H"):
-            if mention.value is None or (letter in "qQ" and mention.value == 0.0):
+            if (mention.value is None and letter != "z") or (
+                letter in "qQ" and mention.value == 0.0
+            ):
                 continue
             mention.value, mention.trigger, mention.convention = value, place, convention
             mention.scoped = True
@@ -379,6 +414,8 @@ _STEPS = {
     "n": _Reader._absent_before,
     "w": _Reader._new,
     "h": _Reader._possible_before,
+    "u": _Reader._differential,
+    "?": _Reader._setting,
     "g": _Reader._suggests,
     "p": _Reader._possible_either,
     "m": _Reader._modal,
@@ -388,7 +425,9 @@ _STEPS = {
     "i": _Reader._history,
     "e": _Reader._earlier,
     "b": _Reader._prior,
-    "a": _Reader._was,
+    "a": _Reader._there_was,
+    "1": _Reader._was,
+    "0": _Reader._normal,
     "k": _Reader._kept,
     "T": _Reader._contrast,
     "P": _Reader._contrast,
@@ -408,7 +447,7 @@ _STEPS = {
 
 def _link(gap: str) -> str:
     """Return how a mention is joined to the one before: "|", "&", ",", "/", "y", "W", "c" or ""."""
-    if any(letter in gap for letter in "TXVYvIa:knqzHRhpimerEP"):
+    if any(letter in gap for letter in "TXVYvIa1:knqzHRhpimerEP"):
         return ""
     for letter in "y|":
         if letter in gap:

@@ -77,8 +77,10 @@ class _Reader:
             self.negated = self.doubted = -1
             if "x" in self.since:
                 self.pending = []
-        elif letter == "V":
+        elif letter in "V1":
             self.pending = []
+        elif letter == "W" and self.stated:
+            self.group = []
         self.since += letter
 
     def _subject(self, place: int, letter: str) -> None:
@@ -138,6 +140,6 @@ class _Reader:
         for letter in self.shape[place + 1 : place + 7]:
             if letter in "SA":
                 return True
-            if letter not in "x0+BsMod^":
+            if letter not in "x0+BsMod^&,":
                 return False
         return False

@@ -39,6 +39,8 @@ TRIGGER_KINDS = {
     "gone either": "R",
     "kept": "k",
     "possible before": "h",
+    "differential": "u",
+    "setting": "?",
     "suggests": "g",
     "consistent": "c",
     "possible after": "H",
@@ -48,7 +50,8 @@ TRIGGER_KINDS = {
     "family": "i",
     "earlier": "e",
     "prior study": "b",
-    "was": "a",
+    "there was": "a",
+    "was": "1",
     "earlier after": "E",
     "contrast": "T",
     "except": "X",
@@ -121,14 +124,14 @@ def load_vocabulary() -> Vocabulary:
     phrases += _checked(read_phrases(texts["triggers.txt"], file="triggers.txt"), TRIGGER_KINDS)
     return build_vocabulary(
         phrases,
-        typos=read_typos(texts["typos.txt"], file="typos.txt"),
+        read_as=read_words(texts["words.txt"], file="words.txt"),
         real_words=_lines(texts["real_words.txt"]),
         digest=hashlib.sha256("\0".join(texts.values()).encode()).hexdigest(),
     )
 
 
 def build_vocabulary(
-    phrases: Iterable[Phrase], *, typos: dict[str, str], real_words: Iterable[str], digest: str
+    phrases: Iterable[Phrase], *, read_as: dict[str, str], real_words: Iterable[str], digest: str
 ) -> Vocabulary:
     """Return the automaton over `phrases`.
 
@@ -137,13 +140,14 @@ def build_vocabulary(
     """
     unique: dict[tuple[str, ...], Phrase] = {}
     for phrase in phrases:
-        first = unique.setdefault(phrase.words, phrase)
+        words = tuple(read_as.get(word, word) for word in phrase.words)
+        first = unique.setdefault(words, phrase)
         if _meaning(first) != _meaning(phrase):
             raise InputError(
                 f"{phrase.where}: '{' '.join(phrase.words)}' stands in {first.where} too, "
                 "with another meaning; keep one of them."
             )
-    lexicon = Lexicon((word for words in unique for word in words), typos, real_words)
+    lexicon = Lexicon((word for words in unique for word in words), read_as, real_words)
     automaton = AhoCorasick(
         ["".join(map(lexicon.__getitem__, words)) for words in unique],
         matchkind=MatchKind.LeftmostLongest,
@@ -159,30 +163,36 @@ def build_vocabulary(
     )
 
 
-def read_typos(text: str, *, file: str) -> dict[str, str]:
-    """Read lines of `misspelling = word`.
+def read_words(text: str, *, file: str) -> dict[str, str]:
+    """Read lines of `word = other | other`; return other -> word.
 
     Raises:
-        InputError: a line without exactly one "=", or with more than one word on a side.
+        InputError: a line of another form, or a word that is read as two.
     """
-    typos = {}
+    read_as: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        content = line.split("#", 1)[0].strip()
+        content = line.split("#", 1)[0].strip().lower()
         if not content:
             continue
-        parts = [part.strip() for part in content.split("=")]
-        if len(parts) != 2 or any(len(part.split()) != 1 for part in parts):
+        word, _, rest = (part.strip() for part in content.partition("="))
+        others = [other.strip() for other in rest.split("|")]
+        if any(len(part.split()) != 1 for part in (word, *others)):
             raise InputError(
-                f"{file} line {number}: '{content}' is not of the form 'misspelling = word'."
+                f"{file} line {number}: '{content}' is not of the form 'word = other | other'."
             )
-        typos[parts[0]] = parts[1]
-    return typos
+        for other in others:
+            if read_as.setdefault(other, word) != word:
+                raise InputError(
+                    f"{file} line {number}: '{other}' is read as '{read_as[other]}' already; "
+                    "keep one of them."
+                )
+    return read_as
 
 
 def _read_texts(folder: Traversable) -> dict[str, str]:
     names = sorted(item.name for item in (folder / "findings").iterdir())
     paths = [f"findings/{name}" for name in names if name.endswith(".txt")]
-    paths += ["triggers.txt", "typos.txt", "real_words.txt"]
+    paths += ["triggers.txt", "words.txt", "real_words.txt"]
     return {path: (folder / path).read_text(encoding="utf-8") for path in paths}
 
 

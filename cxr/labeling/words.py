@@ -69,7 +69,7 @@ class Lexicon(dict[str, str]):
 
     Args:
         words: the words of the vocabulary.
-        typos: misspelling -> word.
+        read_as: another spelling, or a word of equal meaning -> word.
         real_words: words near the vocabulary that are no misspelling of it.
     """
 
@@ -77,12 +77,12 @@ class Lexicon(dict[str, str]):
     """Words kept; after that the met ones are forgotten, so that memory does not grow."""
 
     def __init__(
-        self, words: Iterable[str], typos: Mapping[str, str], real_words: Iterable[str]
+        self, words: Iterable[str], read_as: Mapping[str, str], real_words: Iterable[str]
     ) -> None:
         super().__init__()
         vocabulary = sorted(set(words))
         self._known = {word: chr(0x100 + place) for place, word in enumerate(vocabulary)}
-        self._known |= {typo: self._known[word] for typo, word in typos.items()}
+        self._known |= {other: self._known.get(word, UNKNOWN) for other, word in read_as.items()}
         self._known |= {word: UNKNOWN for word in real_words if word not in self._known}
         self._near: dict[str, list[str]] = {}
         for word in vocabulary:

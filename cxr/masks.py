@@ -36,28 +36,32 @@ def encode_mask(mask: np.ndarray) -> Runs:
 def decode_mask(runs: Mapping[str, Any]) -> np.ndarray:
     """Return the (height, width) bool mask of `runs`.
 
+    Decoded here, because COCO's own decoder writes past its array where runs are damaged.
+
     Raises:
         InputError: the runs do not add up to the size.
     """
     try:
-        size = [int(side) for side in runs["size"]]
-        if len(size) != 2 or min(size) < 1:
-            raise ValueError(f"size {size}")
-        total = _length(runs["counts"])
-        if total != size[0] * size[1]:
-            raise ValueError(f"{total} pixels for {size[0]} x {size[1]}")
-        counts = runs["counts"].encode("ascii")
-        return coco.decode({"size": size, "counts": counts}).astype(bool)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        height, width = (int(side) for side in runs["size"])
+        lengths = _run_lengths(runs["counts"])
+        if min(height, width) < 1 or sum(lengths) != height * width:
+            raise ValueError(f"{sum(lengths)} pixels for {height} x {width}")
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"a mask can't be decoded ({error}); expected COCO's compressed run-length encoding "
             'with "size" [height, width] and "counts".'
         ) from error
+    inside = np.arange(len(lengths)) % 2 == 1
+    return np.repeat(inside, lengths).reshape(width, height).T
 
 
-def _length(counts: str) -> int:
-    """Return how many pixels the runs cover; the decoder itself trusts them blindly."""
-    runs: list[int] = []
+def _run_lengths(counts: str) -> list[int]:
+    """Return the lengths of runs of 0, 1, 0, ... down the columns.
+
+    Five bits a character, the sixth says that more follow, the highest of the last is the sign
+    (pycocotools, maskApi.c, rleFrString).
+    """
+    lengths: list[int] = []
     value, shift = 0, 0
     for character in counts:
         bits = ord(character) - 48
@@ -69,12 +73,12 @@ def _length(counts: str) -> int:
             continue
         if bits & 16:
             value |= -1 << shift
-        # from the third run on, COCO stores the difference to the run before the last
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
+        # from the fourth run on, what is stored is the difference to the run before the last
+        lengths.append(value + lengths[-2] if len(lengths) > 2 else value)
         value, shift = 0, 0
-    if shift or any(run < 0 for run in runs):
+    if shift or any(length < 0 for length in lengths):
         raise ValueError("broken runs")
-    return sum(runs)
+    return lengths
 
 
 def read_masks(path: Path) -> dict[str, dict[str, Runs]]:

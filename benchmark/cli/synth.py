@@ -35,10 +35,9 @@ from benchmark.console import open_console
 )
 @click.option(
     "--jobs",
-    type=click.IntRange(min=-1),
-    default=-1,
-    show_default=True,
-    help="Processes; -1 uses every core.",
+    type=click.IntRange(min=1),
+    show_default="every core",
+    help="Processes.",
 )
 @click.option("--reports-only", is_flag=True, help="Write reports and what they mean, no images.")
 def command(
@@ -47,7 +46,7 @@ def command(
     seed: int,
     size: int,
     conspicuity: float,
-    jobs: int,
+    jobs: int | None,
     reports_only: bool,
 ) -> None:
     """Write a synthetic cohort to DIR, in the layout of MIMIC-CXR.
@@ -77,7 +76,7 @@ def command(
                 seed=seed,
                 size=size,
                 conspicuity=conspicuity,
-                jobs=jobs or 1,
+                jobs=jobs or -1,
                 progress=events.advance,
             )
     click.echo(folder)

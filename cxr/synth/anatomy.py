@@ -19,6 +19,7 @@ from cxr.synth.raster import (
     ellipsoid,
     look_up,
     smooth_step,
+    solid,
     spline,
 )
 from cxr.synth.scene import PATIENT_LEFT, PATIENT_RIGHT, Build, Landmarks, Pose, Scene, Shape
@@ -48,8 +49,9 @@ _BODY_DEPTH = (
     (0.0, 7.0),
     (4.0, 9.0),
     (10.0, 10.9),
-    (18.0, 11.6),
-    (32.0, 11.9),
+    (18.0, 11.8),
+    (24.0, 12.8),
+    (32.0, 13.0),
 )
 _DOME_X, _DOME_WIDTH, _DOME_HEIGHT = 6.6, 8.1, 6.6
 _DOME_Y = {PATIENT_RIGHT: 21.0, PATIENT_LEFT: 22.3}
@@ -70,12 +72,11 @@ def build_frontal(
     cavity, wall, top = _cavity(grid, build)
     above, base = _diaphragm(grid, build, pose, shape)
     organs, heart, mediastinum = _centre(grid, build, pose, shape)
-    belly = np.float32(7.0) * np.sqrt(np.maximum(-above, 0))
-    lung = np.maximum(
-        cavity - np.maximum(organs, belly) - np.float32(0.3) * organs * (belly > 0), 0
-    )
+    belly = np.float32(11.0) * np.sqrt(np.maximum(-above, 0))
+    lung = np.maximum(cavity - np.maximum(organs, belly), 0)
     marks = _landmarks(build, pose, base)
-    vessels = _lung_vessels(grid, build, shape, marks, rng) * _fade(wall, above, lung)
+    vessels = np.float32(1.5) * _lung_vessels(grid, build, shape, marks, rng)
+    vessels *= _fade(wall, above, lung)
     ribs, breaks = draw_ribs(grid, build, pose, shape.breaks)
     bone = ribs + draw_spine(grid, build, pose) + draw_shoulders(grid, build, pose)
     bone += _arch_calcium(grid, build, pose)
@@ -106,6 +107,7 @@ def _cavity(grid: Grid, build: Build) -> tuple[Field, Field, float]:
     half = look_up(y, _HALF_WIDTH) * np.float32(build.width)
     depth = look_up(y, _HALF_DEPTH) * np.float32(2 * build.depth)
     ratio = grid.x / half
+    ratio *= ratio
     chord = depth * np.sqrt(np.maximum(1 - ratio * ratio, 0))
     wall = np.minimum(half - np.abs(grid.x), np.float32(1.1) * y)
     return chord, wall, 0.0
@@ -134,89 +136,117 @@ def _centre(
 ) -> tuple[Field, np.ndarray, np.ndarray]:
     """Return the depth of heart and mediastinum, and where each is seen."""
     size = build.heart * shape.heart * (1.1 if pose.view == "AP" else 1.0)
-    shift, low = pose.rotation_cm, 16.6 * build.height - 0.75 * pose.raised_cm
-    tall = 1 + 0.45 * (size - 1)
-
-    def part(x: float, y: float, rx: float, ry: float, depth: float, turn: float = 0.0) -> Field:
-        centre = (shift + x * size, low + y * tall)
-        return ellipsoid(grid, centre, (rx * size, ry * tall), depth * size, turn=turn)
-
-    heart = part(2.6, 0.9, 6.2, 4.4, 10.5, turn=0.62)  # left ventricle
-    for other in (
-        part(-1.3, -0.2, 3.3, 4.9, 9.0),  # right atrium
-        part(1.0, 0.6, 4.6, 4.7, 10.0),  # right ventricle
-        part(2.1, -4.4, 2.1, 2.8, 6.5),  # left atrial appendage
-    ):
-        np.maximum(heart, other, out=heart)
-    wide = shape.mediastinum_cm
-    band = _band(grid, build, pose, wide)
-    vessels = _great_vessels(grid, build, pose, wide)
-    great = np.maximum(band, vessels)
-    return (
-        np.maximum(great, heart),
-        heart > 0.5,
-        (great > 1.0) & (grid.y < low + 3) & (grid.y > 0.5),
-    )
+    heart = solid(grid, _heart_outline(build, pose, size), 11.5 * size, rounding_cm=5.0)
+    band = solid(grid, _mediastinum_outline(build, pose, shape), 17.0, rounding_cm=2.6)
+    middle = (grid.y > 1.0) & (grid.y < _heart_low(build, pose) + 1)
+    return np.maximum(band, heart), heart > 0.5, (band > 1.0) & middle
 
 
-def _band(grid: Grid, build: Build, pose: Pose, wide: float) -> Field:
-    """The mediastinum behind and above the heart."""
-    half = look_up(
-        grid.y / np.float32(build.height),
-        ((-9.0, 3.2), (0.0, 2.6), (4.0, 2.3), (8.0, 2.2), (13.0, 2.3), (26.0, 2.5)),
-    )
-    half = half + np.float32(wide) * np.exp(-(((grid.y - 5.5) / 4.5) ** 2))
-    ratio = (grid.x - np.float32(0.4 * pose.rotation_cm)) / half
-    inside = np.maximum(1 - ratio * ratio, 0)
-    return np.float32(17.0) * np.sqrt(inside)
+def _heart_low(build: Build, pose: Pose) -> float:
+    """Return the level (cm) of the heart's middle; it rises with the diaphragm."""
+    return 16.6 * build.height - 0.75 * pose.raised_cm
 
 
-def _great_vessels(grid: Grid, build: Build, pose: Pose, wide: float) -> Field:
-    shift, aorta = pose.rotation_cm, build.aorta * (1 + 0.08 * wide)
-    down = 0.4 + 0.55 * wide
-    height = build.height
-    arch = ellipsoid(
-        grid, (shift + 1.9 + 0.5 * aorta + 0.7 * wide, 6.6 * height),
-        (1.5 * aorta + 0.4 * wide, 1.7 * aorta + 0.5 * wide), 7.0,
+_HEART = (
+    (0.2, -8.2), (2.4, -7.6), (3.7, -6.2), (4.6, -4.4), (5.9, -2.4), (7.3, -0.2), (8.3, 2.0),
+    (8.8, 4.2), (8.4, 6.2), (6.6, 7.5), (3.5, 7.9), (0.0, 7.6), (-2.4, 6.6), (-3.6, 4.6),
+    (-4.2, 2.2), (-4.3, -0.2), (-3.9, -2.6), (-3.0, -5.0), (-1.6, -7.2), (0.2, -8.2),
+)  # fmt: skip
+
+
+def _heart_outline(build: Build, pose: Pose, size: float) -> np.ndarray:
+    tall = 1 + 0.4 * (size - 1)
+    points = [
+        (pose.rotation_cm + x * size, _heart_low(build, pose) + 7.0 + (y - 7.0) * tall)
+        for x, y in _HEART
+    ]
+    return spline(points, 90)
+
+
+def _mediastinum_outline(build: Build, pose: Pose, shape: Shape) -> np.ndarray:
+    """The band from neck to diaphragm: cava on the right; arch and pulmonary trunk on the left."""
+    knob = 1.35 * build.aorta
+    right = (
+        (-9.0, 3.0), (-3.0, 2.7), (0.0, 2.5), (3.0, 2.3), (5.5, 2.5), (7.0, 2.8), (9.0, 2.7),
+        (14.0, 2.3), (27.0, 2.1),
     )  # fmt: skip
-    trunk = ellipsoid(grid, (shift + 2.1, 10.0 * height), (1.9, 2.2), 5.0)
-    lines = [
-        Tube(
-            spline([(2.2 + down * 0.5, 6.0), (2.3 + down, 11.0), (2.0 + down * 0.5, 18.0), (1.2, 27.0)]),
-            1.2 * aorta, 2.4,
-        ),
-        Tube(spline([(shift - 1.5 - 0.8 * wide, -1.0), (shift - 1.9 - 0.9 * wide, 5.0),
-                     (shift - 1.7 - 0.4 * wide, 13.0)]), 1.05 + 0.2 * wide, 2.6),
-        Tube(spline([(1.6 + 0.5 * wide, -3.0), (2.0 + 0.8 * wide, 3.0), (2.2 + wide, 7.0)]),
-             0.8 + 0.25 * wide, 2.6),
-    ]  # fmt: skip
-    return np.maximum(np.maximum(arch, trunk), draw_tubes(grid, lines))
+    left = (
+        (-9.0, 3.0), (-3.0, 2.7), (0.0, 2.4), (2.8, 2.05), (4.2, 1.75 + 0.35 * knob),
+        (4.9, 1.95 + 0.75 * knob), (5.7, 2.1 + 1.0 * knob), (6.6, 2.15 + 1.06 * knob),
+        (7.5, 2.1 + 0.92 * knob), (8.3, 2.2 + 0.6 * knob), (9.2, 2.5 + 0.4 * knob), (10.4, 3.5),
+        (12.5, 3.6), (16.0, 2.5), (27.0, 1.9),
+    )  # fmt: skip
+    points = [_edge(1.0, y, x, build, pose, shape) for y, x in left]
+    points += [_edge(-1.0, y, x, build, pose, shape) for y, x in reversed(right)]
+    return spline(points, 120)
+
+
+def _edge(
+    side: float, y: float, x: float, build: Build, pose: Pose, shape: Shape
+) -> tuple[float, float]:
+    wide = shape.mediastinum_cm * math.exp(-(((y - 5.0) / 4.8) ** 2))
+    front = float(np.clip(y / 6, 0.3, 1.0)) * pose.rotation_cm
+    return side * (x * (0.4 + 0.6 * build.width) + wide) + front, y * build.height
 
 
 def _landmarks(build: Build, pose: Pose, base: dict[float, float]) -> Landmarks:
     shift, height, width = pose.rotation_cm, build.height, build.width
-    low = 16.6 * height - 0.75 * pose.raised_cm
+    low = _heart_low(build, pose)
     carina = (0.3 + 0.6 * shift, 7.9 * height)
-    hila = {-1.0: (shift - 3.3, 11.4 * height), 1.0: (shift + 3.6, 10.5 * height)}
+    hila = {-1.0: (shift - 4.2, 11.3 * height), 1.0: (shift + 4.5, 10.6 * height)}
     stomach = (5.2 * width, base[PATIENT_LEFT] + 4.5)
     return Landmarks(
         trachea=spline([(0.2 * shift, -9.0), (0.4 * shift, 0.0), (0.3 + 0.5 * shift, 5.0), carina]),
         bronchi={
-            -1.0: spline([carina, (carina[0] - 1.4, carina[1] + 1.5), (hila[-1.0][0], hila[-1.0][1] + 0.6)]),
-            1.0: spline([carina, (carina[0] + 1.9, carina[1] + 1.5), (hila[1.0][0] + 0.2, hila[1.0][1] + 1.2)]),
+            -1.0: spline(
+                [carina, (carina[0] - 1.4, carina[1] + 1.5), (hila[-1.0][0], hila[-1.0][1] + 0.6)]
+            ),
+            1.0: spline(
+                [
+                    carina,
+                    (carina[0] + 1.9, carina[1] + 1.5),
+                    (hila[1.0][0] + 0.2, hila[1.0][1] + 1.2),
+                ]
+            ),
         },
-        cava=spline([(shift - 1.9, 1.5), (shift - 2.3, 6.0), (shift - 2.3, 11.0), (shift - 1.9, low - 1.0)]),
-        ventricle=spline([(shift - 1.9, low - 1.0), (shift - 1.6, low + 2.6), (shift + 1.2, low + 3.4), (shift + 5.0, low + 3.6)]),
-        oesophagus=spline([(0.3 * shift, -9.0), (0.2, 3.0), (0.6, 12.0), (1.2, 19.0), (2.2, base[1.0] + 1.5), stomach]),
+        cava=spline(
+            [(shift - 1.9, 1.5), (shift - 2.3, 6.0), (shift - 2.3, 11.0), (shift - 1.9, low - 1.0)]
+        ),
+        ventricle=spline(
+            [
+                (shift - 1.9, low - 1.0),
+                (shift - 1.6, low + 2.6),
+                (shift + 1.2, low + 3.4),
+                (shift + 5.0, low + 3.6),
+            ]
+        ),
+        oesophagus=spline(
+            [
+                (0.3 * shift, -9.0),
+                (0.2, 3.0),
+                (0.6, 12.0),
+                (1.2, 19.0),
+                (2.2, base[1.0] + 1.5),
+                stomach,
+            ]
+        ),
         hila=hila,
         sternum=spline([(0.9 * shift, 3.0), (shift, 10.0), (shift, 19.0)]),
         pocket={side: (side * 9.6 * width, 4.6) for side in (-1.0, 1.0)},
         neck={side: (side * 2.8, -8.5) for side in (-1.0, 1.0)},
         arm={
-            side: spline([(side * 17.5, 6.0), (side * 13.0, 1.8), (side * 7.5, 1.6), (side * 3.5, 2.6), (shift - 1.9, 4.0)])
+            side: spline(
+                [
+                    (side * 17.5, 6.0),
+                    (side * 13.0, 1.8),
+                    (side * 7.5, 1.6),
+                    (side * 3.5, 2.6),
+                    (shift - 1.9, 4.0),
+                ]
+            )
             for side in (-1.0, 1.0)
         },
-    )  # fmt: skip
+    )
 
 
 def _lung_vessels(
@@ -229,10 +259,10 @@ def _lung_vessels(
             (x, y), side, rng, reach=build.height, cephalization=shape.cephalization
         )
         out = side * 0.9
-        trunk = [(x - side, y - 0.8), (x, y), (x + out, y + 2.2), (x + 1.3 * out, y + 4.6)]
-        tubes.append(Tube(spline(trunk), np.linspace(0.85, 0.35, 24)))
+        trunk = [(x - side, y - 0.8), (x, y), (x + 0.6 * out, y + 1.8), (x + 0.9 * out, y + 3.6)]
+        tubes.append(Tube(spline(trunk), np.linspace(0.8, 0.3, 24), 0.55))
         upper = [(x - side, y - 0.5), (x + 0.2 * side, y - 1.6), (x + 0.9 * side, y - 3.4)]
-        tubes.append(Tube(spline(upper), np.linspace(0.6, 0.3, 24)))
+        tubes.append(Tube(spline(upper), np.linspace(0.6, 0.25, 24), 0.55))
     return draw_tubes(grid, tubes)
 
 
@@ -300,9 +330,9 @@ def _breasts(grid: Grid, build: Build, rng: np.random.Generator) -> Field:
     total = grid.zeros()
     size = 0.8 + 0.09 * build.breast_cm
     for side in (PATIENT_RIGHT, PATIENT_LEFT):
-        x, y = side * (7.8 + rng.normal(0, 0.3)), 16.5 + 0.5 * build.breast_cm + rng.normal(0, 0.4)
+        x, y = side * (7.8 + rng.normal(0, 0.3)), 15.8 + 0.4 * build.breast_cm + rng.normal(0, 0.4)
         chord = ellipsoid(
-            grid, (x, y), (6.2 * size, 5.6 * size), 1.6 * build.breast_cm, turn=side * math.pi / 9
+            grid, (x, y), (6.2 * size, 5.6 * size), 1.15 * build.breast_cm, turn=side * math.pi / 9
         )
         total += chord * smooth_step((grid.y - np.float32(y - 7 * size)) / np.float32(9 * size))
     return total

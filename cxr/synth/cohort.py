@@ -12,7 +12,7 @@ Everything follows from the settings: the same seed gives the same bytes, whatev
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -116,7 +116,7 @@ def _sample(studies: int, seed: int) -> list[Study]:
         raise InputError(str(error)) from error
 
 
-def _begin(root: Path, settings: dict[str, object]) -> bool:
+def _begin(root: Path, settings: Mapping[str, object]) -> bool:
     """Prepare the folder; False where the cohort is there already, whole.
 
     The marker of a begun cohort is written first and becomes that of a finished one at the end,
@@ -263,5 +263,5 @@ def _write_truth(root: Path, cohort: Sequence[Study]) -> None:
     _write_csv(root / "truth" / "truth.csv", rows)
 
 
-def _write_csv(path: Path, rows: list[dict[str, object]]) -> None:
+def _write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     pd.DataFrame(rows).to_csv(path, index=False, lineterminator="\n")

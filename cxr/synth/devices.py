@@ -35,12 +35,12 @@ def _endotracheal(scene: Scene, finding: Finding, rng: np.random.Generator) -> l
     """A wide tube in the trachea with its radiopaque stripe; the tip above the carina."""
     trachea = scene.landmarks.trachea
     stop = np.searchsorted(trachea[:, 1], trachea[-1, 1] - rng.uniform(2.0, 5.5))
-    line = trachea[: max(int(stop), 3)] + (rng.normal(0, 0.12), 0)
+    line = trachea[: max(int(stop), 3)] + np.array([rng.normal(0, 0.12), 0.0])
     side = 0.42 if rng.random() < 0.5 else -0.42
     return [
         Tube(line, 0.55, 0.28),
         Tube(line, 0.42, -0.26),
-        Tube(line + (side, 0), 0.09, 3.2),
+        Tube(line + np.array([side, 0.0]), 0.09, 3.2),
     ]
 
 
@@ -74,21 +74,15 @@ def _pacemaker(scene: Scene, finding: Finding, rng: np.random.Generator) -> list
     side = pick_side(finding.side, rng) if finding.side != "none" else 1.0
     marks = scene.landmarks
     pocket = marks.pocket[side]
-    vein = marks.arm[side][8:]
+    x, y = (float(value) for value in marks.ventricle[0])
+    atrium = [(x, y), (x + 0.7, y - 0.2), (x + 1.3, y - 1.4)]
+    ventricle = [(float(x), float(y)) for x, y in marks.ventricle[::4]]
     tubes = []
-    for number in range(1 + int(rng.random() < 0.7)):
-        end = (
-            marks.ventricle
-            if number == 0
-            else np.array(
-                [[*marks.ventricle[0]], [marks.ventricle[0, 0] + 1.3, marks.ventricle[0, 1] - 1.4]]
-            )
-        )
+    for number, end in enumerate([ventricle, atrium][: 1 + int(rng.random() < 0.7)]):
         way = [(pocket[0], pocket[1] + 1.5), (pocket[0] + side * 1.2, pocket[1] - 1.0)]
-        way += [(float(x), float(y) + 0.2 * number) for x, y in vein[::4]]
+        way += [(float(x), float(y) + 0.2 * number) for x, y in marks.arm[side][8::4]]
         way += [(float(x), float(y)) for x, y in marks.cava[8::5]]
-        way += [(float(x), float(y)) for x, y in end[:: max(1, len(end) // 6)]]
-        line = _wander(spline(way, 90), rng, 0.15)
+        line = _wander(spline(way + end, 90), rng, 0.15)
         tubes += [Tube(line, 0.1, 5.0), Tube(line[-4:], 0.16, 7.0)]
     return tubes
 
@@ -117,11 +111,11 @@ def _chest(scene: Scene, finding: Finding, rng: np.random.Generator) -> list[Tub
         tip = (side * rng.uniform(4.0, 6.5), base - rng.uniform(1.0, 3.0))
     way = [(side * (wall + 5), enter + 3.5), (side * (wall + 0.5), enter + 0.5),
            (side * (wall - 2.2), enter - 1.8), tip]  # fmt: skip
-    line = spline(way, 60)
+    line, stripe = spline(way, 60), np.array([0.0, 0.2])
     return [
         Tube(line, 0.36, 0.45),
-        Tube(line + (0.0, 0.2), 0.08, 3.5),
-        Tube(line - (0.0, 0.2), 0.05, 2.0),
+        Tube(line + stripe, 0.08, 3.5),
+        Tube(line - stripe, 0.05, 2.0),
     ]
 
 

@@ -185,7 +185,7 @@ def _rle(stored: np.ndarray) -> bytes:
     planes = stored.view(np.uint8).reshape(*stored.shape, 2)
     segments = []
     for plane in (planes[..., 1], planes[..., 0]):
-        coded = imagecodecs.packbits_encode(np.ascontiguousarray(plane))
+        coded = bytes(imagecodecs.packbits_encode(np.ascontiguousarray(plane)))
         segments.append(coded + b"\0" * (len(coded) % 2))
     header = np.zeros(16, "<u4")
     header[:3] = 2, 64, 64 + len(segments[0])
@@ -193,7 +193,8 @@ def _rle(stored: np.ndarray) -> bytes:
 
 
 def _jpeg_2000(stored: np.ndarray) -> bytes:
-    coded: bytes = imagecodecs.jpeg2k_encode(
-        stored, level=0, codecformat="j2k", bitspersample=12, reversible=True, numthreads=1
+    return bytes(
+        imagecodecs.jpeg2k_encode(
+            stored, level=0, codecformat="j2k", bitspersample=12, reversible=True, numthreads=1
+        )
     )
-    return coded

@@ -9,7 +9,7 @@ import math
 import cv2
 import numpy as np
 
-from cxr.synth.raster import Field, Grid, cloud
+from cxr.synth.raster import Field, cloud
 from cxr.synth.scene import LUNG_DENSITY, Scene
 
 WATER_PER_CM = 0.205
@@ -20,11 +20,11 @@ WHITE = 4095
 def attenuation(scene: Scene, rng: np.random.Generator) -> Field:
     """Return the line integral of attenuation, without unit; 0 is air."""
     air = np.float32(1 - LUNG_DENSITY)
-    texture = cloud(scene.grid, rng, scale_cm=0.45) + 0.8 * cloud(scene.grid, rng, scale_cm=1.1)
+    texture = cloud(scene.grid, rng, scale_cm=0.35) + 0.8 * cloud(scene.grid, rng, scale_cm=0.9)
     gas = scene.lung * air * scene.aeration
     ready = np.clip(scene.aeration, 0, 1)
     water = scene.body - gas + scene.vessels * air
-    water += np.float32(0.011) * scene.lung * texture * ready
+    water += np.float32(0.018) * scene.lung * texture * ready
     water = np.maximum(water, 0)
     energy = scene.pose.energy
     return (
@@ -82,5 +82,5 @@ def _range(density: Field, scene: Scene) -> tuple[float, float]:
     inside = density[::step, ::step][scene.body[::step, ::step] > 6]
     if inside.size < 50:
         inside = density.ravel()
-    low, high = np.percentile(inside, [3, 96])
+    low, high = np.percentile(inside, [2, 90])
     return float(low), float(max(high, low + 0.5))

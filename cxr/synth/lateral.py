@@ -13,6 +13,7 @@ from cxr.synth.raster import (
     ellipsoid,
     look_up,
     smooth_step,
+    solid,
     spline,
 )
 from cxr.synth.scene import PATIENT_LEFT, PATIENT_RIGHT, Build, Landmarks, Pose, Scene, Shape
@@ -23,6 +24,11 @@ _FRONT = (
 )  # fmt: skip
 _BACK = ((0.0, 2.5), (1.5, 5.2), (5.0, 8.0), (10.0, 9.7), (16.0, 10.2), (22.0, 9.8), (32.0, 8.6))
 _SPINE = ((-10.0, 1.0), (-3.0, 2.0), (4.0, 6.0), (10.0, 7.6), (16.0, 7.8), (24.0, 6.4), (34.0, 4.6))
+_HEART = (
+    (-0.4, -6.6), (-2.2, -6.0), (-4.0, -3.8), (-5.8, -1.0), (-7.2, 2.0), (-7.6, 4.6), (-6.4, 6.8),
+    (-3.0, 7.6), (0.6, 7.0), (2.8, 4.6), (3.6, 1.4), (3.4, -2.0), (2.4, -5.0), (1.0, -6.4),
+    (-0.4, -6.6),
+)  # fmt: skip
 _WIDTH = ((0.0, 0.0), (1.0, 7.0), (4.0, 15.0), (9.0, 20.0), (16.0, 23.0), (30.0, 24.0))
 
 
@@ -34,7 +40,7 @@ def build_lateral(
     cavity, wall = _cavity(grid, build)
     above, base = _diaphragm(grid, build, pose, shape)
     organs, heart, great = _centre(grid, build, pose, shape)
-    belly = np.float32(9.0) * np.sqrt(np.maximum(-above, 0))
+    belly = np.float32(13.0) * np.sqrt(np.maximum(-above, 0))
     lung = np.maximum(cavity - organs - belly, 0)
     marks = _landmarks(build, pose, base)
     bone, breaks = _bones(grid, build, shape)
@@ -91,16 +97,28 @@ def _centre(
 ) -> tuple[Field, np.ndarray, np.ndarray]:
     size = build.heart * shape.heart
     low = 16.4 * build.height - 0.7 * pose.raised_cm
-    heart = ellipsoid(grid, (-3.6, low), (4.9 * size, 6.4 * size), 12.0 * size, turn=0.45)
-    atrium = ellipsoid(grid, (0.4, low - 2.0), (3.0 * size, 4.2 * size), 9.0 * size)
-    np.maximum(heart, atrium, out=heart)
+    points = [(x * size - 1.5, low + 6 + (y - 6) * (1 + 0.5 * (size - 1))) for x, y in _HEART]
+    heart = solid(grid, spline(points, 80), 11.0 * size, rounding_cm=4.0)
     wide = 1 + 0.3 * shape.mediastinum_cm
-    arch = spline(
-        [(-2.8, 11.0), (-3.0, 8.0), (-1.0, 6.0), (2.2, 6.6), (4.4, 9.5), (5.4, 16.0), (4.6, 26.0)]
+    aorta = spline(
+        [(-3.4, 12.0), (-3.6, 8.6), (-1.4, 6.2), (2.0, 6.6), (4.6, 9.5), (5.8, 16.0), (5.0, 27.0)]
     )
-    tubes = [Tube(arch, 1.25 * build.aorta * wide, 1.3)]
-    upper = ellipsoid(grid, (0.2, 3.0), (2.6 * wide, 8.0), 9.0)
-    great = np.maximum(draw_tubes(grid, tubes), upper)
+    tubes = [Tube(aorta, 1.2 * build.aorta * wide, 1.1)]
+    upper = spline(
+        [
+            (-3.4, -2.0),
+            (-4.0, 2.0),
+            (-3.8, 6.0),
+            (-2.0, 11.0),
+            (2.6, 11.5),
+            (3.0, 6.0),
+            (3.0, -2.0),
+            (-3.4, -2.0),
+        ],
+        60,
+    )
+    middle = solid(grid, upper, 6.5 * wide, rounding_cm=2.5)
+    great = np.maximum(draw_tubes(grid, tubes), middle)
     return heart + great * np.float32(0.8), heart > 0.5, (great > 1.5) & (grid.y > 0)
 
 
@@ -131,7 +149,7 @@ def _vessels(
     for side in (-1.0, 1.0):  # here: forwards and backwards
         x, y = marks.hila[side]
         tubes += vessel_tree(
-            (x, y), side, rng, reach=0.85 * build.height, cephalization=shape.cephalization
+            (x, y), side, rng, reach=0.8 * build.height, cephalization=shape.cephalization
         )
     ball = np.array([[marks.hila[1.0][0] - 1.2, marks.hila[1.0][1]], marks.hila[1.0]])
     return draw_tubes(grid, [*tubes, Tube(ball, 1.1)])
@@ -159,7 +177,7 @@ def _bones(grid: Grid, build: Build, shape: Shape) -> tuple[Field, tuple[tuple[f
                 y[at:] += broken[rib].step_cm
                 breaks.append((float(x[at]), float(y[at])))
             line = np.column_stack([x, y])
-            tubes += [Tube(line, 0.5, 0.5), Tube(line, 0.38, -0.42)]
+            tubes += [Tube(line, 0.6, 0.75), Tube(line, 0.48, -0.6)]
     tubes += _spine(build)
     sternum = spline([(-4.9, 2.5), (-6.6, 5.4), (-9.6, 11.0), (-10.7, 17.5)])
     sternum = sternum * (build.depth, build.height)
@@ -199,7 +217,7 @@ def _spine(build: Build) -> list[Tube]:
             x,
             middle,
         )
-        tubes += [Tube(box, 0.14, 1.0), Tube(axis, deep * 0.95, 0.22)]
+        tubes += [Tube(box, 0.16, 1.6), Tube(axis, deep * 0.95, 0.3)]
         tubes.append(
             Tube(np.array([[x + deep, middle], [x + deep + 1.8, middle + 1.0]]), 0.35, 0.4)
         )
@@ -240,10 +258,10 @@ def _body(grid: Grid, build: Build, rng: np.random.Generator) -> Field:
         y,
         (
             (-10.0, 11.0),
-            (-4.0, 13.0),
-            (0.0, 30.0),
-            (4.0, 32.0),
-            (9.0, 30.0),
+            (-4.0, 12.0),
+            (0.0, 19.0),
+            (4.0, 25.0),
+            (9.0, 28.0),
             (20.0, 31.0),
             (34.0, 31.0),
         ),
@@ -253,7 +271,7 @@ def _body(grid: Grid, build: Build, rng: np.random.Generator) -> Field:
     ratio *= ratio
     body = wide * np.float32(0.95 * build.width) * np.sqrt(np.maximum(1 - ratio * ratio, 0))
     arms = spline([(1.0, 2.0), (-3.0, -2.5), (-9.0, -6.5)])
-    body += draw_tubes(grid, [Tube(arms, 3.6, 0.9)])
+    body += draw_tubes(grid, [Tube(arms, 3.4, 0.7)])
     if build.breast_cm > 0:
         edge = float(front[grid.size // 2].mean())
         body += ellipsoid(grid, (edge, 16.5), (1.2 + 0.7 * build.breast_cm, 5.0), 9.0)

@@ -67,5 +67,4 @@ def _marker(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     spot = (round(x * size - 10 * scale), round(y * size))
     cv2.putText(plate, letter, spot, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, thick, cv2.LINE_AA)
     turn = cv2.getRotationMatrix2D((x * size, y * size), float(rng.normal(0, 7)), 1.0)
-    plate = cv2.warpAffine(plate, turn, (size, size))
-    return plate.astype(np.float32) / 255
+    return cv2.warpAffine(plate, turn, (size, size)).astype(np.float32) / 255

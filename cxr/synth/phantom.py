@@ -154,8 +154,8 @@ def _breaks(finding: Finding, strength: float) -> list[Break]:
 def _grid(size: int, view: str, build: Build, rng: np.random.Generator) -> Grid:
     """Return the field as a radiographer sets it: around the lungs, a little off."""
     spread = rng.normal(0, 1, 4)
-    wide = 31.5 * build.width + 1.2 * build.fat_cm + 1.1 * spread[0]
-    tall = 30.5 * build.height + 1.1 * spread[0]
+    wide = 34.0 * build.width + 1.2 * build.fat_cm + 1.1 * spread[0]
+    tall = 32.0 * build.height + 1.1 * spread[0]
     loose = 2.0 if view == "AP" else 0.0
     field = max(wide, tall) + loose
     tilt = (0.035 if view == "AP" else 0.015) * spread[1]

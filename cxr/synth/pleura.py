@@ -68,8 +68,8 @@ def pleural_thickening(
     """A rind along the inner wall: an apical cap, or a lateral band with a blunted angle."""
     share, calcium = scene.grid.zeros(), scene.grid.zeros()
     for side in pick_sides(finding.side, rng):
-        thick = np.float32(0.7 + 1.0 * finding.severity)
-        thick = thick * (1 + 0.35 * cloud(scene.grid, rng, scale_cm=1.8))
+        uneven = 1 + 0.35 * cloud(scene.grid, rng, scale_cm=1.8)
+        thick = np.float32(0.7 + 1.0 * finding.severity) * uneven
         low, high = {
             "upper": (-1.0, 7.0), "middle": (5.0, 15.0), "lower": (11.0, 25.0)
         }.get(finding.zone, (2.0, 24.0))  # fmt: skip

@@ -91,11 +91,9 @@ def draw_tubes(grid: Grid, tubes: Sequence[Tube]) -> Field:
     field = grid.zeros()
     if not tubes:
         return field
-    points = np.concatenate([grid.pixels(tube.points) for tube in tubes])
-    lengths = [len(tube.points) for tube in tubes]
-    radii = np.concatenate(
-        [np.broadcast_to(np.asarray(tube.radius, float), (len(tube.points),)) for tube in tubes]
-    )
+    lengths = np.array([len(tube.points) for tube in tubes])
+    points = grid.pixels(np.concatenate([tube.points for tube in tubes]))
+    radii = np.concatenate([np.full(len(tube.points), tube.radius, float) for tube in tubes])
     starts = np.concatenate([[0], np.cumsum(lengths)])
     weights = np.array([tube.weight for tube in tubes], dtype=float) * grid.pitch
     _add_tubes(field, grid.zeros(), points, radii / grid.pitch, starts, weights)
@@ -119,10 +117,10 @@ def _add_tubes(
             dx, dy = bx - ax, by - ay
             norm = max(dx * dx + dy * dy, 1e-12)
             reach = max(radii[i], radii[i + 1], 0.75)
-            row0 = max(int(math.ceil(min(ay, by) - reach)), 0)
-            row1 = min(int(math.floor(max(ay, by) + reach)), height - 1)
-            col0 = max(int(math.ceil(min(ax, bx) - reach)), 0)
-            col1 = min(int(math.floor(max(ax, bx) + reach)), width - 1)
+            row0 = max(math.ceil(min(ay, by) - reach), 0)
+            row1 = min(math.floor(max(ay, by) + reach), height - 1)
+            col0 = max(math.ceil(min(ax, bx) - reach), 0)
+            col1 = min(math.floor(max(ax, bx) + reach), width - 1)
             if row0 > row1 or col0 > col1:
                 continue
             top, bottom = min(top, row0), max(bottom, row1)
@@ -203,6 +201,25 @@ def smooth_step(value: Field) -> Field:
     """Return 0 below 0, 1 above 1, and a smooth rise between."""
     clipped = np.clip(value, 0, 1)
     return clipped * clipped * (3 - 2 * clipped)
+
+
+def solid(grid: Grid, outline: np.ndarray, depth: float, *, rounding_cm: float) -> Field:
+    """Return the chord through a solid whose silhouette is `outline`.
+
+    Args:
+        grid: where.
+        outline: (n, 2) cm; closed by itself.
+        depth: cm along the beam well inside.
+        rounding_cm: distance from the silhouette at which the full depth is reached; to there
+            the surface is round, so that the border is sharp as an organ's is.
+    """
+    drawn = np.zeros((grid.size, grid.size), np.uint8)
+    corners = np.round(grid.pixels(outline) * 16).astype(np.int32)
+    cv2.fillPoly(drawn, [corners], 1, cv2.LINE_8, 4)
+    inward = cv2.distanceTransform(drawn, cv2.DIST_L2, cv2.DIST_MASK_5)
+    share = np.minimum(inward * np.float32(grid.pitch / rounding_cm), 1)
+    chord = np.float32(depth) * np.sqrt(share * (2 - share))
+    return cv2.GaussianBlur(chord, (0, 0), 0.8)
 
 
 def cloud(grid: Grid, rng: np.random.Generator, *, scale_cm: float) -> Field:

@@ -50,10 +50,13 @@ def draw_ribs(
     for side in SIDES:
         for rib in range(1, 13):
             angle, line = rib_line(build, pose, rib, side)
-            width = np.interp(angle, [0.1, 0.6, 1.6, 2.6], [0.42, 0.58, 0.6, 0.5])
+            width = np.interp(angle, [0.1, 0.6, 1.6, 2.6], [0.45, 0.66, 0.62, 0.5])
             item = broken.get((rib, side))
             if item is None:
-                tubes += _hollow(line, width)
+                behind = int(np.searchsorted(angle, 1.75))
+                tubes += _hollow(line[: behind + 1], width[: behind + 1])
+                # in front the beam has spread and cortex is thin: fainter
+                tubes += _hollow(line[behind:], width[behind:], 0.6)
                 continue
             pieces, centre = _break(angle, line, item)
             centres.append(centre)
@@ -63,9 +66,10 @@ def draw_ribs(
     return draw_tubes(grid, tubes) * np.float32(0.62 * build.bone), tuple(centres)
 
 
-def _hollow(line: np.ndarray, width: np.ndarray) -> list[Tube]:
+def _hollow(line: np.ndarray, width: np.ndarray, weight: float = 1.0) -> list[Tube]:
     """A tube of cortex around spongy bone."""
-    return [Tube(line, width), Tube(line, np.maximum(width - 0.12, 0.05), -0.8)]
+    marrow = np.maximum(width - 0.12, 0.05)
+    return [Tube(line, width, weight), Tube(line, marrow, -0.78 * weight)]
 
 
 def _break(
@@ -76,7 +80,7 @@ def _break(
     path = np.concatenate([[0.0], np.hypot(*np.diff(line, axis=0).T).cumsum()])
     inner = path <= path[at] - item.gap_cm / 2
     outer = path >= path[at] + item.gap_cm / 2
-    shifted = line + (0.0, item.step_cm)
+    shifted = line + np.array([0.0, item.step_cm])
     # the fragment swings back to the rib's own course over a few cm
     swing = np.exp(-np.maximum(path - path[at], 0) / 5)[:, None]
     moved = line * (1 - swing) + shifted * swing
@@ -108,7 +112,7 @@ def draw_spine(grid: Grid, build: Build, pose: Pose) -> Field:
     waist = 1 - 0.1 * np.sin(np.float32(math.pi) * phase)
     inside = smooth_step((waist - across) / np.float32(0.14) + np.float32(0.5))
     rim = np.exp(-(((across - waist + 0.06) / 0.06) ** 2))
-    body = inside * (0.75 - 0.5 * disc + 0.22 * plate) + 0.16 * rim * (1 - disc)
+    body = inside * (0.42 - 0.26 * disc + 0.16 * plate) + 0.12 * rim * (1 - disc)
     return (body * np.float32(build.bone)) + _arches(grid, build, pose, rows, phase_at)
 
 
@@ -124,7 +128,7 @@ def _arches(grid: Grid, build: Build, pose: Pose, rows: np.ndarray, phase: np.nd
     tubes: list[Tube] = []
     for number in range(1, int(phase[-1])):
         y = float(rows[np.searchsorted(phase, number + 0.42)]) if phase[-1] > number + 1 else 40.0
-        x = float(spine_x(build, pose, np.float32(y)))
+        x = float(spine_x(build, pose, np.array(y)))
         size = 0.3 + 0.006 * (y + 9)
         for side in SIDES:
             tubes.append(Tube((x + side * 2.6 * size, y) + circle * (0.7 * size, size), 0.09, 1.2))
@@ -144,7 +148,7 @@ def draw_shoulders(grid: Grid, build: Build, pose: Pose) -> Field:
         layer = np.zeros_like(blades)
         cv2.fillPoly(layer, [corners], 255, cv2.LINE_AA, 4)
         blades = np.maximum(blades, layer)
-    thin = blades.astype(np.float32) * np.float32(0.16 / 255)
+    thin = blades.astype(np.float32) * np.float32(0.26 / 255)
     return (draw_tubes(grid, tubes) + thin) * np.float32(build.bone)
 
 
@@ -153,7 +157,7 @@ def _clavicle(build: Build, pose: Pose, side: float) -> list[Tube]:
     points = [(1.7, 3.2), (4.5, 2.5), (8.0, 1.3), (11.5, -0.2), (14.5, -0.8), (16.6, -0.4)]
     line = spline([(side * x * build.width + turn, y - lift) for x, y in points], 30)
     width = np.interp(np.linspace(0, 1, 30), [0, 0.12, 0.5, 1], [0.95, 0.62, 0.52, 0.62])
-    return [Tube(line, width, 0.62), Tube(line, width - 0.16, -0.5)]
+    return [Tube(line, width, 0.8), Tube(line, width - 0.16, -0.62)]
 
 
 _BLADE = (
@@ -185,8 +189,8 @@ def _scapula(build: Build, pose: Pose, side: float) -> list[Tube]:
         Tube(line((13.7, 3.6), (15.8, 1.2), (18.0, -0.8), (18.9, -0.3)), 0.42, 0.35),  # spine
         Tube(line((15.4, 1.4), (16.0, 0.6), (16.9, 1.2)), 0.4, 0.35),  # coracoid
     ]
-    head, arm = (18.9, 2.0), (20.6, 13.0)
-    shaft = line((18.9, 3.4), (19.7, 7.0), arm)
+    head = (18.9, 2.0)
+    shaft = line((18.9, 2.6), (19.8, 10.0), (20.9, 40.0))
     tubes += [Tube(shaft, 1.25, 0.42), Tube(shaft, 0.8, -0.34)]
     ball = line((head[0] - 0.1, head[1]), (head[0] + 0.1, head[1]))
     return [*tubes, Tube(ball, 2.2, 0.17), Tube(ball, 2.05, -0.08)]

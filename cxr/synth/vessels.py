@@ -4,7 +4,7 @@ import numpy as np
 
 from cxr.synth.raster import Tube
 
-_LEVELS = 5
+_LEVELS = 6
 _STEPS = 5
 
 
@@ -31,7 +31,7 @@ def vessel_tree(
     lean = lean + rng.normal(0, 0.1, lean.size)
     start = np.tile(np.asarray(origin, float), (lean.size, 1))
     start += rng.normal(0, 0.5, start.shape)
-    radius = np.interp(lean, [-1.4, 0, 1.4], [0.26, 0.3, 0.38]) * rng.uniform(0.8, 1.2, lean.size)
+    radius = np.interp(lean, [-1.4, 0, 1.4], [0.26, 0.32, 0.38]) * rng.uniform(0.8, 1.2, lean.size)
     radius *= 1 + cephalization * np.where(lean < 0, 0.9, -0.2)
     length = reach * np.interp(lean, [-1.4, -0.5, 1.4], [2.2, 2.2, 3.2])
     tubes: list[Tube] = []
@@ -42,8 +42,8 @@ def vessel_tree(
         spread = rng.uniform(0.2, 0.55, tips.size)
         start = np.repeat(ends, 2, axis=0)
         lean = np.repeat(tips, 2) + np.repeat(spread, 2) * np.tile([-0.8, 1.0], tips.size)
-        radius = np.repeat(radius, 2) * rng.uniform(0.6, 0.82, lean.size)
-        length = np.repeat(length, 2) * rng.uniform(0.7, 0.98, lean.size)
+        radius = np.repeat(radius, 2) * rng.uniform(0.64, 0.86, lean.size)
+        length = np.repeat(length, 2) * rng.uniform(0.65, 0.95, lean.size)
         keep = radius > 0.035
         start, lean, radius, length = start[keep], lean[keep], radius[keep], length[keep]
     return tubes

@@ -40,7 +40,7 @@ _DENIED: dict[str, float] = {
     "effusion": 0.76,
     "pneumothorax": 0.76,
     "edema": 0.28,
-    "pneumonia": 0.06,
+    "pneumonia": 0.09,
     "opacity": 0.07,
     "atelectasis": 0.01,
 }
@@ -134,10 +134,12 @@ def compose_impression(account: Account, rng: random.Random, *, normal: bool) ->
     if not chosen:
         if normal and not result and rng.random() < 0.12:
             return [plain("normal_chest", rng)]
+        if account.may_deny("pneumonia") and rng.random() < 0.12:
+            return [*result, deny("no_impression", ["pneumonia"], rng)]
         return [*result, plain("impression_normal", rng)]
     moved = bool(_MOVABLE & (account.kinds | set(account.gone)))
     topic = "pneumothorax" if moved else "pneumonia"
-    if account.may_deny(topic) and rng.random() < (0.3 if moved else 0.08):
+    if account.may_deny(topic) and rng.random() < (0.3 if moved else 0.12):
         result.append(deny("no_impression", [topic], rng))
     if account.followed and _all_the_same(account) and rng.random() < 0.2:
         result.append(plain("no_change", rng))
@@ -210,7 +212,7 @@ def _chest(account: Account, rng: random.Random, *, brief: bool) -> list[Said]:
     told = account.of((*LUNGS, *PLEURA))
     lungs = account.of(LUNGS)
     first: list[Said] = []
-    if not lungs and not brief:
+    if not lungs and not brief and "pneumothorax" not in account.kinds:
         if topics and rng.random() < 0.3:
             first.append(deny("clear_without", topics, rng))
             topics = []

@@ -11,7 +11,10 @@ Noise, by a finding's subtlety s (0 plain, 1 barely there):
     hedged:   HEDGE_BASE + HEDGE_SUBTLE * s         0.02 + 0.17 s      (not devices)
 
 and IMAGINED of the reports speak of one finding that is not there, half of them in a hedge. A
-report may go on to deny what it omitted ("No pleural effusion"), as in life.
+report may go on to deny what it omitted ("No pleural effusion"), as in life. Besides, sentences
+that are usual in life hedge what nobody has found: a silhouette called stable without a state,
+a pneumonia that an opacity raises, heart failure where only edema is seen; each in about one
+report of a hundred. MISTYPED of the reports (`cxr.synth.paper`) have one slip of the keys.
 """
 
 import itertools

@@ -154,7 +154,8 @@ def _after(rng: random.Random) -> list[str]:
 
 
 def _indication(study: Study, rng: random.Random) -> str:
-    sick = bool(DEVICES & {finding.kind for finding in study.findings}) and rng.random() < 0.6
+    kinds = {finding.kind for finding in study.findings}
+    sick = rng.random() < (0.97 if "endotracheal_tube" in kinds else 0.5 * bool(kinds & DEVICES))
     lines = "lines_sick" if sick else "lines"
     for _ in range(3):
         text = _ask(study, lines, rng)

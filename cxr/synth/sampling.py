@@ -316,12 +316,16 @@ def _sample_images(
     group: _Group, found: Mapping[str, Finding], rng: np.random.Generator
 ) -> tuple[Image, ...]:
     """Return the exposures: at the bed (AP) for the sick, else PA, mostly with a lateral."""
-    bedside = {"endotracheal_tube", "enteric_tube", "chest_tube"} & set(found)
-    views = _AT_BED if rng.random() < (0.98 if bedside else group.portable) else _UPRIGHT
+    if "endotracheal_tube" in found:
+        views = _ON_BACK
+    else:
+        bedside = {"enteric_tube", "chest_tube"} & set(found)
+        views = _AT_BED if rng.random() < (0.96 if bedside else group.portable) else _UPRIGHT
     chosen = list(views)[_pick(tuple(views.values()), rng)]
     return tuple(Image(_make_image_id(rng), view, _draw_seed(rng)) for view in chosen)
 
 
+_ON_BACK: dict[tuple[View, ...], float] = {("AP",): 0.88, ("AP", "AP"): 0.12}
 _AT_BED: dict[tuple[View, ...], float] = {
     ("AP",): 0.83,
     ("AP", "AP"): 0.11,

@@ -50,6 +50,8 @@ _LOBES: dict[tuple[str, str], tuple[str, str]] = {
 _ORDINALS = (
     "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
 )  # fmt: skip
+_DISPLACED = ("", "displaced ", "minimally displaced ", "nondisplaced ")
+_ASPECTS = ("posterior", "lateral", "anterolateral", "posterolateral")
 _RIBS: dict[str, tuple[int, int]] = {"upper": (0, 2), "middle": (2, 5), "lower": (5, 8)}
 
 _TECHNIQUE = ", allowing for AP technique"
@@ -140,7 +142,12 @@ def _make(finding: Finding) -> dict[str, str]:
     if kind == "rib_fracture":
         first, last = _RIBS.get(finding.zone, (2, 5))
         rib = first + seed % (last - first)
-        return {"rib": _ORDINALS[rib], "rib2": _ORDINALS[min(rib + 1, len(_ORDINALS) - 1)]}
+        return {
+            "rib": _ORDINALS[rib],
+            "rib2": _ORDINALS[rib + 1],
+            "displaced": _DISPLACED[seed // 8 % len(_DISPLACED)],
+            "aspect": _ASPECTS[seed // 64 % len(_ASPECTS)],
+        }
     if kind == "nodule":
         return {"mm": str(4 + round(22 * finding.severity))}
     if kind == "mass":

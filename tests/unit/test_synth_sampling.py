@@ -136,6 +136,13 @@ def test_a_study_has_one_to_three_images_and_a_frontal_first(cohort):
         assert study.images[0].view in ("PA", "AP")
 
 
+def test_the_intubated_lie_on_their_back(cohort):
+    """A patient with an endotracheal tube has AP views alone."""
+    tubed = [s for s in cohort if any(f.kind == "endotracheal_tube" for f in s.findings)]
+    assert len(tubed) > 100
+    assert {image.view for study in tubed for image in study.images} == {"AP"}
+
+
 def test_values_stay_in_their_ranges(cohort):
     """Severity, subtlety, habitus and age keep what truth.py promises; one finding a kind."""
     for study in cohort:

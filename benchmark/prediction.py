@@ -76,8 +76,7 @@ def predict_split(
         order: what scores.parquet holds.
     """
     device = resolve_device(settings.device)
-    model = build_network(name, weights=folder / CHECKPOINT)
-    model = place(model, device, channels_last=settings.channels_last)
+    model = load_network(name, folder, settings, device)
     rows = np.flatnonzero(cases["split"].isin(("validate", "test")))
     events.stage(f"Scoring with {name}", total=len(rows), unit="images")
     logits = predict(
@@ -91,6 +90,14 @@ def predict_split(
     )
     chosen = cases.iloc[rows][["image_id", "split"]].reset_index(drop=True)
     return pd.concat([chosen, pd.DataFrame(logits, columns=list(OBSERVATIONS))], axis=1)
+
+
+def load_network(
+    name: str, folder: Path, settings: TrainingConfig, device: torch.device
+) -> nn.Module:
+    """Return the network of a folder's checkpoint, on `device`, in evaluation mode."""
+    model = build_network(name, weights=folder / CHECKPOINT)
+    return place(model, device, channels_last=settings.channels_last).eval()
 
 
 def read_scores(path: Path) -> pd.DataFrame:

@@ -45,6 +45,8 @@ class Cohort:
         label_source: what made the label columns ("chexpert", "columns"); empty where the
             reports still have to be labeled.
         truth: (images x 14) bool, indexed by image_id, where the truth is known.
+        meant: what the narrator meant to say, (studies x 14) with label values, indexed by
+            study_id, where that is known.
         masks: a CheXlocalize segmentation file, where lesion outlines are known.
         notes: facts to print beside every result, such as the phantom's conspicuity.
     """
@@ -56,6 +58,7 @@ class Cohort:
     synthetic: bool = False
     label_source: str = ""
     truth: pd.DataFrame | None = None
+    meant: pd.DataFrame | None = None
     masks: Path | None = None
     notes: dict[str, str] = field(default_factory=dict)
 

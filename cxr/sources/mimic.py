@@ -78,7 +78,11 @@ def read_mimic(
         raise InputError(f"{folder}: there is no such folder; check data.tables.")
     people = _patients(patients, folder, root)
     table, notes = _with_metadata(table, folder)
-    table = _with_headers(table, needs_people=people is None, jobs=jobs, progress=progress)
+    # Headers are opened only for what the tables leave open on images that may be kept.
+    asked = (table["position"] == "") | (
+        table["position"].map(standard_view).isin(views) & (people is None)
+    )
+    table = _with_headers(table, asked, jobs=jobs, progress=progress)
     table = _with_people(_filter_views(table, views), people)
     table = _with_reports(table, find_reports(root, tree, reports), needed=labels == "report")
     if labels != "report":
@@ -122,17 +126,16 @@ def _with_metadata(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, dic
 
 def _with_headers(
     table: pd.DataFrame,
+    asked: pd.Series,
     *,
-    needs_people: bool,
     jobs: int,
     progress: Callable[[int], None] | None,
 ) -> pd.DataFrame:
-    """Add `sex` and `age`, and fill `position`, from the headers of the DICOMs that must tell."""
-    is_dicom = table["image_path"].str.endswith(".dcm")
-    asked = np.flatnonzero(is_dicom & (needs_people | (table["position"] == "")))
-    paths = table["image_path"].iloc[asked]
+    """Add `sex` and `age`, and fill `position`, from the headers of the DICOMs in `asked`."""
+    rows = np.flatnonzero(asked & table["image_path"].str.endswith(".dcm"))
+    paths = table["image_path"].iloc[rows]
     found = run_parallel(_try_header, paths, jobs=jobs, progress=progress)
-    headers: dict[int, Header | str] = dict(zip(asked.tolist(), found, strict=True))
+    headers: dict[int, Header | str] = dict(zip(rows.tolist(), found, strict=True))
     silent = pd.DataFrame({"position": table["position"], "sex": "", "age": np.nan, "reason": ""})
     told = silent.to_dict("records")
     for row, header in headers.items():
@@ -264,6 +267,7 @@ def _cohort(
     )
     made = _synthetic(root)
     truth = root / "truth" / "truth.csv"
+    meant = root / "truth" / "meant.csv"
     masks = root / "truth" / "masks.json"
     return Cohort(
         name="Synthetic cohort" if made else "MIMIC-CXR",
@@ -273,6 +277,7 @@ def _cohort(
         synthetic=bool(made),
         label_source=label_source,
         truth=_read_truth(truth, studies) if truth.is_file() else None,
+        meant=_read_meant(meant, studies) if meant.is_file() else None,
         masks=masks if masks.is_file() else None,
         notes={**made, **notes},
     )
@@ -297,3 +302,10 @@ def _read_truth(path: Path, studies: pd.DataFrame) -> pd.DataFrame:
     rows = read_table(path, required=("image_id", *OBSERVATIONS))
     truth = rows.drop_duplicates("image_id").set_index("image_id")[list(OBSERVATIONS)]
     return truth[truth.index.isin(studies["image_id"])] == "1"
+
+
+def _read_meant(path: Path, studies: pd.DataFrame) -> pd.DataFrame:
+    """Return what the narrator meant, (studies x 14) label values, indexed by study_id."""
+    rows = read_table(path, required=("study_id", *OBSERVATIONS)).set_index("study_id")
+    wanted = rows.index.isin(studies["study_id"])
+    return read_labels(rows.loc[wanted, list(OBSERVATIONS)], where=str(path)).astype(float)

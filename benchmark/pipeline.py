@@ -1,0 +1,215 @@
+"""What happens in which order: from a config to a finished run folder.
+
+This module is meant to be read in one sitting. How each thing is done stands in the module that
+it calls.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmark.card import build_card, check_pdf, render_html, render_markdown, render_pdf
+from benchmark.cohorts import LABEL_COLUMNS, Prepared, digest_of, prepare
+from benchmark.comparison import compare
+from benchmark.config import Config
+from benchmark.description import describe_run
+from benchmark.devices import resolve_device
+from benchmark.evaluation import evaluate_variants, protocol_of, write_document
+from benchmark.events import Events
+from benchmark.explanation import explain_run
+from benchmark.figures import draw_figures
+from benchmark.prediction import load_network, predict_split, read_scores
+from benchmark.preflight import preflight
+from benchmark.runs import Run, finish_run, open_run, write_frame, write_text
+from benchmark.training import TrainingData, train_network
+from cxr.errors import InputError
+from cxr.masks import Runs, decode_mask, read_masks
+from cxr.networks import check_weights
+from cxr.observations import OBSERVATIONS
+from cxr.policy import targets
+
+SCORES = "scores.parquet"
+
+
+def run(config: Config, *, results: Path, events: Events) -> Run:
+    """Carry out `config` and return the finished run.
+
+    Goes on with an unfinished run of the same config, data and code where one stands.
+
+    Raises:
+        InputError: what the user has to mend; what was finished is kept.
+    """
+    check_before(config)
+    clock = Clock()
+    with clock.stage("data"):
+        data = prepare(config, events)
+    protocol = protocol_of(data.cases, config)
+    key = f"{config.digest()} {digest_of(data)}"
+    started = datetime.now(UTC)
+    with open_run(
+        results, protocol["name"], key=key, config_digest=config.digest(), now=started
+    ) as (work, resumed):
+        if resumed:
+            events.say(f"Going on with the unfinished run {work.run_id}.")
+        write_frame(work.cases_file, data.cases)
+        data.cohort.exclusions.to_csv(work.exclusions_file, index=False)
+        for network, seed in _trained(config):
+            with clock.stage(f"train {network} seed {seed}"):
+                _train(work, data, config, network, seed, events)
+        with clock.stage("evaluate"):
+            notices = _evaluate(work, data, config, events)
+        with clock.stage("explain"):
+            _explain(work, data, config, events)
+        description = describe_run(work, data, config, protocol, started, notices)
+        work.write({**description, "timings": clock.seconds})
+        with clock.stage("card"):
+            write_card(work, pdf=config.card.pdf, events=events)
+        work.write({**description, "timings": clock.seconds})
+        return finish_run(work)
+
+
+def check_before(config: Config) -> None:
+    """Raise InputError for whatever would stop the run later: weights, device, Pango."""
+    resolve_device(config.training.device)
+    for network in config.training.networks:
+        check_weights(network, config.training.weights)
+    if config.card.pdf:
+        check_pdf()
+
+
+def write_card(work: Run, *, pdf: bool, events: Events) -> None:
+    """Draw the figures and render the card in its three forms."""
+    events.stage("Writing the card")
+    draw_figures(work.path)
+    card = build_card(work.path)
+    write_text(work.path / "card.html", render_html(card))
+    write_text(work.path / "MODEL_CARD.md", render_markdown(card))
+    if pdf:
+        (work.path / "card.pdf").write_bytes(render_pdf(card))
+
+
+def _train(
+    work: Run, data: Prepared, config: Config, network: str, seed: int, events: Events
+) -> None:
+    """Train one network and keep its scores of the validation and test images."""
+    folder = work.network(network, seed)
+    if (folder / SCORES).is_file():
+        return
+    wanted, counted = targets(
+        data.cases[LABEL_COLUMNS].to_numpy(float),
+        uncertain=config.labels.uncertain,
+        blank=config.labels.blank,
+    )
+    split = data.cases["split"].to_numpy()
+    material = TrainingData(
+        pixels=data.pixels,
+        train_rows=np.flatnonzero(split == "train"),
+        validate_rows=np.flatnonzero(split == "validate"),
+        targets=wanted,
+        counted=counted,
+        image_ids=data.cases["image_id"].tolist(),
+    )
+    train_network(network, material, config.training, seed=seed, folder=folder, events=events)
+    scores = predict_split(network, folder, data.cases, data.pixels, config.training, events)
+    write_frame(folder / SCORES, scores)
+
+
+def _evaluate(work: Run, data: Prepared, config: Config, events: Events) -> list[str]:
+    """Write the metrics of every network and their comparison; return the preflight's words.
+
+    Raises:
+        InputError: the preflight saw what would make every number worthless.
+    """
+    events.stage("Evaluating")
+    settings = config.evaluation
+    test = data.cases[data.cases["split"] == "test"]
+    scores = {pair: read_scores(work.network(*pair) / SCORES) for pair in _trained(config)}
+    chosen = {f"{name} seed {seed}": _logits(t, "validate") for (name, seed), t in scores.items()}
+    notices = preflight(data.cases, chosen, settings)
+    for notice in notices:
+        if notice.stops:
+            raise InputError(notice.words)
+        events.say(notice.words)
+    logits = {pair: _logits(table, "test") for pair, table in scores.items()}
+    for (network, seed), values in logits.items():
+        documents = evaluate_variants(test, values, network=network, seed=seed, settings=settings)
+        for name, document in documents.items():
+            write_document(document, work.network(network, seed) / name)
+    seed = config.training.seeds[0]
+    two = {network: logits[network, seed] for network in config.training.networks[:2]}
+    if len(two) == 2:
+        write_document(compare(test, two, settings), work.path / "comparison.json")
+    return [notice.words for notice in notices]
+
+
+def _explain(work: Run, data: Prepared, config: Config, events: Events) -> None:
+    """Write examples and localization of every network that has none yet."""
+    cohort, split = data.cohort, data.cases["split"]
+    shown = np.flatnonzero(split.isin(("validate", "test")))
+    runs = {} if cohort.masks is None else read_masks(cohort.masks)
+    masks, lesions = (
+        _decoded(runs, data.cases.loc[rows, "image_id"]) if runs else None
+        for rows in (split != "train", split == "train")
+    )
+    device = resolve_device(config.training.device)
+    for network, seed in _trained(config):
+        folder = work.network(network, seed)
+        if (folder / "explanations" / "index.json").is_file():
+            continue
+        explain_run(
+            network=network,
+            seed=seed,
+            model=load_network(network, folder, config.training, device),
+            pixels=data.pixels[shown],
+            cases=data.cases.iloc[shown],
+            logits=read_scores(folder / SCORES)[list(OBSERVATIONS)].to_numpy(float),
+            masks=masks,
+            train_masks=lesions,
+            settings=config.explanation,
+            evaluation=config.evaluation,
+            folder=folder,
+            restricted=cohort.restricted and not config.card.include_restricted,
+            device=device,
+            events=events,
+            fit=config.image.fit,
+        )
+
+
+def _decoded(
+    runs: dict[str, dict[str, Runs]], image_ids: pd.Series
+) -> dict[str, dict[str, np.ndarray]]:
+    return {
+        image_id: {name: decode_mask(outline) for name, outline in runs[image_id].items()}
+        for image_id in image_ids
+        if image_id in runs
+    }
+
+
+def _logits(scores: pd.DataFrame, split: str) -> np.ndarray:
+    return scores.loc[scores["split"] == split, list(OBSERVATIONS)].to_numpy(float)
+
+
+def _trained(config: Config) -> list[tuple[str, int]]:
+    training = config.training
+    return [(network, seed) for network in training.networks for seed in training.seeds]
+
+
+class Clock:
+    """Seconds spent per stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count what the block takes under `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(time.perf_counter() - start, 2)

@@ -152,7 +152,7 @@ def evaluate(
     """Return the metrics document of one network on the given cases.
 
     Args:
-        cases: one row per image; patient_id, "label:<observation>" and, where known,
+        cases: one row per image; image_id, patient_id, "label:<observation>" and, where known,
             "truth:<observation>". The caller selects the split and the group.
         logits: (cases, 14) float, in the order of the rows and of the observations.
         network: the name to write down.
@@ -166,6 +166,8 @@ def evaluate(
         InputError: no cases; logits of another shape or not finite; as `read_key` does.
     """
     check_logits(cases, logits, network)
+    order = np.argsort(cases["image_id"].to_numpy(str))  # sums round alike in any row order
+    cases, logits = cases.iloc[order], logits[order]
     key = read_key(cases, labels=labels, uncertain=uncertain)
     draws = draw_patients(cases, settings)
     cut = float(np.log(settings.threshold / (1 - settings.threshold)))

@@ -274,11 +274,12 @@ def _fade(wall: Field, above: Field, lung: Field) -> Field:
 
 
 def _airways(grid: Grid, marks: Landmarks) -> Field:
-    tubes = [Tube(marks.trachea, 0.9, 1.0)]
-    tubes += [
-        Tube(line, np.linspace(0.75, 0.45, len(line)), 0.8) for line in marks.bronchi.values()
-    ]
-    return draw_tubes(grid, tubes)
+    # trachea and right main bronchus are nearly one line; the left one leaves it
+    right, left = marks.bronchi[PATIENT_RIGHT], marks.bronchi[PATIENT_LEFT]
+    line = np.vstack([marks.trachea, right[1:]])
+    width = np.interp(np.arange(len(line)), [0, len(marks.trachea), len(line)], [0.9, 0.85, 0.45])
+    branch = Tube(left[4:], np.linspace(0.65, 0.42, len(left) - 4), 0.8)
+    return draw_tubes(grid, [Tube(line, width, 1.4), branch])
 
 
 def _arch_calcium(grid: Grid, build: Build, pose: Pose) -> Field:

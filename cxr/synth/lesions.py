@@ -6,6 +6,7 @@ visible the finding is (0 to 1 and a little more); geometry follows severity, si
 
 import math
 
+import cv2
 import numpy as np
 
 from cxr.synth.raster import (
@@ -82,7 +83,7 @@ def opacity(scene: Scene, finding: Finding, strength: float, rng: np.random.Gene
             scene.grid, centre, (size, size * tall), soft=0.9,
             warp=_warp(scene, rng, 0.22), turn=rng.uniform(-0.5, 0.5),
         )  # fmt: skip
-        grain = 1 + 0.25 * cloud(scene.grid, rng, scale_cm=0.9)
+        grain = 1 + 0.12 * cloud(scene.grid, rng, scale_cm=0.7)
         share = np.maximum(share, shape * grain * scene.on_side(side))
     return _filled(
         scene, share * np.float32((0.35 + 0.25 * finding.severity) * strength), vessels=False
@@ -98,32 +99,32 @@ def consolidation(
         centre = place(scene, side, finding.zone, rng, depth=(0.35, 0.6))
         size = 3.2 + 2.6 * finding.severity
         shape = blob(
-            scene.grid, centre, (size, size * (2.0 if finding.zone == "all" else 0.95)), soft=0.35,
+            scene.grid, centre, (size, size * (2.0 if finding.zone == "all" else 0.95)), soft=0.6,
             warp=_warp(scene, rng, 0.16),
         )  # fmt: skip
         fissure = centre[1] + 0.55 * size + 0.06 * side * (scene.grid.x - centre[0])
         if finding.zone == "upper":
             shape *= smooth_step((fissure - scene.grid.y) / np.float32(0.4) + np.float32(0.5))
         air = _bronchogram(scene, side, centre, size, rng)
-        share = np.maximum(share, shape * (1 - 0.75 * air) * scene.on_side(side))
-    return _filled(scene, share * np.float32((0.72 + 0.25 * finding.severity) * strength))
+        share = np.maximum(share, shape * (1 - 0.5 * air) * scene.on_side(side))
+    return _filled(scene, share * np.float32((0.6 + 0.3 * finding.severity) * strength))
 
 
 def _bronchogram(
     scene: Scene, side: float, centre: tuple[float, float], size: float, rng: np.random.Generator
 ) -> Field:
     """Return where open bronchi run through, 0 to 1."""
-    hilum = np.array(scene.landmarks.hila[side])
-    away = math.atan2(centre[1] - hilum[1], centre[0] - hilum[0])
+    x, y = scene.landmarks.hila[side]
+    away = math.atan2(centre[1] - y, centre[0] - x)
+    far = math.hypot(centre[0] - x, centre[1] - y) + 0.5 * size
     tubes = []
-    for turn in rng.uniform(-0.55, 0.55, 4):
-        angle = away + turn
-        start = hilum + rng.normal(0, 0.4, 2)
-        steps = np.linspace(0, 1, 8)[:, None]
-        end = np.asarray(centre) + size * 0.7 * np.array([math.cos(angle), math.sin(angle)])
-        line = start + steps * (end - start) + np.sin(steps * 3) * rng.normal(0, 0.3, 2)
-        tubes.append(Tube(line, np.linspace(0.26, 0.12, 8)))
-    return np.minimum(draw_tubes(scene.grid, tubes) * np.float32(2.2), 1)
+    for turn in rng.uniform(-0.6, 0.6, 5):
+        steps = np.linspace(0.25, 1, 10)
+        angle = away + turn * steps + 0.1 * np.sin(steps * rng.uniform(2, 5) + rng.uniform(0, 6))
+        line = np.column_stack([x + far * steps * np.cos(angle), y + far * steps * np.sin(angle)])
+        tubes.append(Tube(line, np.linspace(0.3, 0.14, 10)))
+    open_air = np.minimum(draw_tubes(scene.grid, tubes) * np.float32(2.0), 1)
+    return cv2.GaussianBlur(open_air, (0, 0), 0.14 / scene.grid.pitch)
 
 
 def pneumonia(scene: Scene, finding: Finding, strength: float, rng: np.random.Generator) -> Change:
@@ -156,18 +157,19 @@ def atelectasis(
         zone: Zone = "lower" if finding.zone == "none" else finding.zone
         for _ in range(1 + round(2 * finding.severity)):
             x, y = place(scene, side, zone, rng, depth=(0.3, 0.7))
-            half, slope = rng.uniform(1.8, 3.4), rng.normal(0, 0.22)
+            half, slope = rng.uniform(2.2, 4.2), rng.normal(0, 0.2)
             steps = np.linspace(-1, 1, 12)
             bow = rng.normal(0, 0.25) * (1 - steps**2)
             line = np.column_stack([x + half * steps, y + half * slope * steps + bow])
-            thick = 0.24 + 0.22 * finding.severity * rng.uniform(0.6, 1.4)
-            tubes.append(Tube(line, thick * np.sqrt(1.05 - steps**2), 1.0))
+            thick = 0.2 + 0.2 * finding.severity * rng.uniform(0.6, 1.4)
+            tubes.append(Tube(line, thick * (1.03 - steps**2), 1.0))
         if zone == "lower":
             near = np.exp(-np.maximum(scene.above, 0) / np.float32(0.6 + 2.2 * finding.severity))
             inner = smooth_step((scene.wall - np.float32(1.5)) / np.float32(3))
             wedge = near * inner * (scene.above > -6) * scene.on_side(side)
             share = np.maximum(share, wedge * np.float32(0.25 + 0.6 * finding.severity))
-    bands = np.minimum(draw_tubes(scene.grid, tubes) * np.float32(1.5), 0.75)
+    bands = np.minimum(draw_tubes(scene.grid, tubes) * np.float32(0.75), 0.6)
+    bands = cv2.GaussianBlur(bands, (0, 0), 0.13 / scene.grid.pitch)
     inside = scene.wall > 0
     change = _filled(scene, np.maximum(bands * inside, share) * np.float32(1.15 * strength))
     return Change(change.mask, change.aeration, vessels=None)
@@ -195,13 +197,13 @@ def _round(
     side = pick_side(finding.side, rng)
     centre = place(scene, side, finding.zone, rng, depth=(0.25, 0.7))
     radii = (radius * rng.uniform(0.9, 1.1), radius * rng.uniform(0.9, 1.1))
-    edge = blob(scene.grid, centre, radii, soft=0.25, warp=_warp(scene, rng, rough, 1.0))
+    edge = blob(scene.grid, centre, radii, soft=0.32, warp=_warp(scene, rng, rough, 1.0))
     chord = ellipsoid(scene.grid, centre, (radii[0] * 1.25, radii[1] * 1.25), 2.3 * radius)
     solid = chord * edge
     if rough > 0.1:
         solid = np.maximum(solid, 0.5 * _spicules(scene, centre, radius, rng))
-    # the lesion is as deep as it is wide: it fills its own length of the beam and no more
-    share = np.minimum(solid * np.float32(1.1), scene.lung) / np.maximum(scene.lung, 0.5)
+    # a solid lesion takes the place of so much air along the beam, and of no more than there is
+    share = np.minimum(solid * np.float32(1.6), scene.lung) / np.maximum(scene.lung, 0.5)
     change = _filled(scene, share * np.float32(strength))
     return Change((edge > 0.5) & (strength > 0), change.aeration, vessels=None)
 
@@ -242,7 +244,7 @@ def edema(scene: Scene, finding: Finding, strength: float, rng: np.random.Genera
         haze = np.maximum(haze, wing * scene.on_side(side))
         lines += _kerley(scene, side, finding.severity, rng)
     base = smooth_step((grid.y - np.float32(scene.apex_cm + 6)) / np.float32(12))
-    grain = 1 + 0.35 * cloud(grid, rng, scale_cm=0.6) + 0.25 * cloud(grid, rng, scale_cm=1.5)
+    grain = 1 + 0.09 * cloud(grid, rng, scale_cm=0.5) + 0.1 * cloud(grid, rng, scale_cm=1.8)
     both = (scene.wall > 0) & (scene.lung > 0.1)
     share = (
         (haze * grain + np.float32(0.35) * base) * both * np.float32(0.3 + 0.3 * finding.severity)

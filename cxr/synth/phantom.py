@@ -120,7 +120,7 @@ def shape_of(findings: tuple[Finding, ...], conspicuity: float) -> Shape:
     for finding in findings:
         strength = strength_of(finding, conspicuity)
         if finding.kind == "cardiomegaly":
-            heart += (0.14 + 0.3 * finding.severity) * strength
+            heart += (0.13 + 0.21 * finding.severity) * strength
         elif finding.kind == "widened_mediastinum":
             wide += (1.1 + 2.0 * finding.severity) * strength
         elif finding.kind == "edema":

@@ -75,11 +75,13 @@ class Tube:
         points: (n, 2) cm.
         radius: cm; one number or one per point.
         weight: what a cm of chord counts.
+        capped: whether the ends are round; else they are cut off square.
     """
 
     points: np.ndarray
     radius: float | np.ndarray
     weight: float = 1.0
+    capped: bool = True
 
 
 def draw_tubes(grid: Grid, tubes: Sequence[Tube]) -> Field:
@@ -96,7 +98,8 @@ def draw_tubes(grid: Grid, tubes: Sequence[Tube]) -> Field:
     radii = np.concatenate([np.full(len(tube.points), tube.radius, float) for tube in tubes])
     starts = np.concatenate([[0], np.cumsum(lengths)])
     weights = np.array([tube.weight for tube in tubes], dtype=float) * grid.pitch
-    _add_tubes(field, grid.zeros(), points, radii / grid.pitch, starts, weights)
+    capped = np.array([tube.capped for tube in tubes])
+    _add_tubes(field, grid.zeros(), points, radii / grid.pitch, starts, weights, capped)
     return field
 
 
@@ -108,6 +111,7 @@ def _add_tubes(
     radii: np.ndarray,
     starts: np.ndarray,
     weights: np.ndarray,
+    capped: np.ndarray,
 ) -> None:
     height, width = field.shape
     for tube in range(len(weights)):
@@ -128,6 +132,11 @@ def _add_tubes(
             for row in range(row0, row1 + 1):
                 for col in range(col0, col1 + 1):
                     along = ((col - ax) * dx + (row - ay) * dy) / norm
+                    if not capped[tube] and (
+                        (along < 0.0 and i == starts[tube])
+                        or (along > 1.0 and i == starts[tube + 1] - 2)
+                    ):
+                        continue
                     along = min(max(along, 0.0), 1.0)
                     gap_x, gap_y = col - ax - along * dx, row - ay - along * dy
                     radius = radii[i] + along * (radii[i + 1] - radii[i])

@@ -13,7 +13,7 @@ SIDES = (PATIENT_RIGHT, PATIENT_LEFT)
 # y where rib 1..12 leaves the spine, its reach to the side, its fall to the front (cm), and the
 # angle (degrees) at which its bony part ends
 _RIBS = (
-    (-0.9, 5.2, 3.6, 150),
+    (-0.5, 4.9, 4.6, 140),
     (0.7, 8.3, 6.0, 148),
     (2.8, 10.5, 7.6, 146),
     (5.1, 12.0, 8.8, 144),
@@ -55,8 +55,9 @@ def draw_ribs(
             if item is None:
                 behind = int(np.searchsorted(angle, 1.75))
                 tubes += _hollow(line[: behind + 1], width[: behind + 1])
-                # in front the beam has spread and cortex is thin: fainter
-                tubes += _hollow(line[behind:], width[behind:], 0.6)
+                # towards the cartilage in front the cortex grows thin
+                for part, weight in zip(_thirds(behind, len(line)), (0.65, 0.5, 0.3), strict=True):
+                    tubes += _hollow(line[part], width[part], weight)
                 continue
             pieces, centre = _break(angle, line, item)
             centres.append(centre)
@@ -66,10 +67,19 @@ def draw_ribs(
     return draw_tubes(grid, tubes) * np.float32(0.62 * build.bone), tuple(centres)
 
 
+def _thirds(start: int, stop: int) -> list[slice]:
+    """Cut the points from start to stop into three runs that share their ends."""
+    cuts = [start + (stop - 1 - start) * part // 3 for part in range(4)]
+    return [slice(low, high + 1) for low, high in zip(cuts, cuts[1:], strict=False)]
+
+
 def _hollow(line: np.ndarray, width: np.ndarray, weight: float = 1.0) -> list[Tube]:
     """A tube of cortex around spongy bone."""
     marrow = np.maximum(width - 0.12, 0.05)
-    return [Tube(line, width, weight), Tube(line, marrow, -0.78 * weight)]
+    return [
+        Tube(line, width, weight, capped=False),
+        Tube(line, marrow, -0.78 * weight, capped=False),
+    ]
 
 
 def _break(

@@ -57,6 +57,8 @@ def compare(
     (first, before), (second, after) = logits.items()
     for name, scores in logits.items():
         check_logits(cases, scores, name)
+    order = np.argsort(cases["image_id"].to_numpy(str))
+    cases, before, after = cases.iloc[order], before[order], after[order]
     key = read_key(cases, labels="report", uncertain="positive")
     patients = cases["patient_id"].to_numpy(str)
     draws = draw_patients(cases, settings)

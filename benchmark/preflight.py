@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from benchmark.config import EvaluationConfig
 from benchmark.evaluation import check_logits, read_key
@@ -20,6 +20,10 @@ from cxr.observations import OBSERVATIONS
 from cxr.statistics import clustered_aurocs, holm
 
 Floats = NDArray[np.float64]
+
+
+SUSPICION = 0.01
+"""Holm-adjusted p below which order or sign of an output are suspected."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +106,11 @@ def check_order(
 ) -> list[Notice]:
     """Look for columns that stand in another observation's place, or upside down.
 
-    Every label is scored by every column. A warning needs two things: some other column ranks
-    the label better than its own (paired test clustered by patient, Holm-adjusted over all
-    pairs, 5 %), and the assignment of columns to labels with the largest total AUROC moves it.
-    Related findings may beat the diagonal honestly; they seldom change the best assignment.
+    Every label is scored by every column, and the assignment of columns to labels with the
+    largest total AUROC is found. A warning needs a cycle of that assignment in which at least
+    two labels are ranked better by their new column than by their own (paired test clustered by
+    patient, Holm-adjusted over all pairs, 1 %). Related findings may beat the diagonal honestly,
+    but not in both directions.
 
     Args:
         cases: validation rows.
@@ -117,18 +122,15 @@ def check_order(
     known = np.flatnonzero(~np.isnan(areas.diagonal()))
     if not len(known):
         return []
-    best = dict(
-        zip(known, known[linear_sum_assignment(-areas[np.ix_(known, known)])[1]], strict=True)
-    )
-    moved = [
-        (label, column)
-        for label, column in best.items()
-        if label != column and p_other[label, column] < 0.05
-    ]
-    notices = []
-    if moved:
-        notices.append(Notice(_order_words(moved, areas, network)))
-    for label in known[p_below[known] < 0.05]:
+    best = linear_sum_assignment(-areas[np.ix_(known, known)])[1]
+    assigned = {int(label): int(known[place]) for label, place in zip(known, best, strict=True)}
+    suspected = []
+    for cycle in _cycles(assigned):
+        moved = [label for label in cycle if p_other[label, assigned[label]] < SUSPICION]
+        if len(moved) > 1:
+            suspected += [(label, assigned[label]) for label in moved]
+    notices = [Notice(_order_words(suspected, areas, network))] if suspected else []
+    for label in known[p_below[known] < SUSPICION]:
         notices.append(
             Notice(
                 f"{network} ranks {OBSERVATIONS[label]} below chance on validation (AUROC "
@@ -163,23 +165,39 @@ def order_matrix(
         areas[label] = found.auroc
         variance = found.covariance.diagonal()
         spread = variance + variance[label] - 2 * found.covariance[label]
-        better[label] = _one_sided(found.auroc - found.auroc[label], spread)
+        freedom = min(found.positive_patients, found.negative_patients) - 1
+        better[label] = _one_sided(found.auroc - found.auroc[label], spread, freedom)
         better[label, label] = np.nan
-        below[label] = _one_sided(0.5 - found.auroc[label], variance[label])
+        below[label] = _one_sided(0.5 - found.auroc[label], variance[label], freedom)
     return areas, holm(better.ravel()).reshape(better.shape), holm(below)
 
 
-def _one_sided(excess: Floats, variance: Floats) -> Floats:
-    """p of an excess at least so large under none; 1 where it has no spread."""
+def _cycles(assigned: Mapping[int, int]) -> list[list[int]]:
+    """The cycles of a permutation that move something."""
+    cycles, seen = [], set()
+    for start in assigned:
+        cycle = []
+        place = start
+        while place not in seen:
+            seen.add(place)
+            cycle.append(place)
+            place = assigned[place]
+        if len(cycle) > 1:
+            cycles.append(cycle)
+    return cycles
+
+
+def _one_sided(excess: Floats, variance: Floats, freedom: int) -> Floats:
+    """p of an excess at least so large under none (Student's t); 1 where it has no spread."""
     error = np.sqrt(np.maximum(variance, 0.0))
     ratio = np.divide(excess, error, out=np.full(np.shape(excess), -np.inf), where=error > 0)
-    return norm.sf(ratio)
+    return student.sf(ratio, freedom)
 
 
-def _order_words(moved: Sequence[tuple[int, int]], areas: Floats, network: str) -> str:
+def _order_words(suspected: Sequence[tuple[int, int]], areas: Floats, network: str) -> str:
     pairs = "; ".join(
         f"{OBSERVATIONS[label]} is ranked better by the column of {OBSERVATIONS[column]} (AUROC "
         f"{areas[label, column]:.2f}) than by its own ({areas[label, label]:.2f})"
-        for label, column in moved
+        for label, column in suspected
     )
     return f"The outputs of {network} may stand in another order than the labels: {pairs}."

@@ -18,7 +18,7 @@ QUICK = EvaluationConfig(replicates=200)
 
 
 def make_cases(*, patients: int = 120, seed: int = 0) -> pd.DataFrame:
-    """Return cases as in cases.parquet: one to four images a patient, hedges, blanks, truth."""
+    """Return cases as in cases.parquet: one to four images a patient, hedges, omissions, truth."""
     rng = np.random.default_rng(seed)
     patient = np.repeat(np.arange(patients), rng.integers(1, 5, patients))
     size = len(patient)
@@ -26,6 +26,7 @@ def make_cases(*, patients: int = 120, seed: int = 0) -> pd.DataFrame:
     truth = sick[patient] & (rng.random((size, 14)) < 0.9)
     label = np.where(truth, 1.0, np.where(rng.random((size, 14)) < 0.2, 0.0, np.nan))
     label[truth & (rng.random((size, 14)) < 0.15)] = -1.0
+    label[truth & (rng.random((size, 14)) < 0.08)] = np.nan
     frame = pd.DataFrame(
         {
             "image_id": [f"i{number:04d}" for number in range(size)],

@@ -113,9 +113,15 @@ def _cavity(grid: Grid, build: Build) -> tuple[Field, Field, float]:
     return chord, wall, 0.0
 
 
+_DOME = tuple(
+    (float(u), _DOME_HEIGHT * (1 - math.sqrt(1 - u * u))) for u in np.linspace(-0.97, 0.97, 65)
+)
+
+
 def _dome(x: Field, build: Build, side: float, peak: float) -> Field:
-    u = np.clip((x - side * _DOME_X * build.width) / (_DOME_WIDTH * build.width), -0.97, 0.97)
-    return peak + np.float32(_DOME_HEIGHT) * (1 - np.sqrt(1 - u * u))
+    """Return the y of one hemidiaphragm: an ellipse's upper half."""
+    u = (x - np.float32(side * _DOME_X * build.width)) * np.float32(1 / (_DOME_WIDTH * build.width))
+    return np.float32(peak) + look_up(u, _DOME)
 
 
 def _diaphragm(

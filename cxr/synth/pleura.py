@@ -43,7 +43,7 @@ def effusion(scene: Scene, finding: Finding, strength: float, rng: np.random.Gen
             fluid = np.maximum(fluid, veil * np.float32(0.1 + 0.25 * size) * scene.on_side(side))
     share = fluid * np.float32(min(1.25 * strength, 0.97))
     return Change(
-        mask=(fluid > 0.4) & (scene.lung > 0.1) & (strength > 0),
+        mask=(fluid > 0.4) & (scene.lung > 1.5) & (strength > 0),
         aeration=1 - share,
         vessels=1 - share,
     )

@@ -6,6 +6,7 @@ Everything is drawn as a path length along the beam (cm), so that shapes add up 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numba
@@ -69,11 +70,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class Tube:
-    """A round tube along a line.
+    """A round tube along a line, or several alike.
 
     Attributes:
-        points: (n, 2) cm.
-        radius: cm; one number or one per point.
+        points: (n, 2) cm; or (lines, n, 2).
+        radius: cm; one number, or one per point: (n,), or (lines, n).
         weight: what a cm of chord counts.
         capped: whether the ends are round; else they are cut off square.
     """
@@ -93,13 +94,20 @@ def draw_tubes(grid: Grid, tubes: Sequence[Tube]) -> Field:
     field = grid.zeros()
     if not tubes:
         return field
-    lengths = np.array([len(tube.points) for tube in tubes])
-    points = grid.pixels(np.concatenate([tube.points for tube in tubes]))
-    radii = np.concatenate([np.full(len(tube.points), tube.radius, float) for tube in tubes])
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    weights = np.array([tube.weight for tube in tubes], dtype=float) * grid.pitch
-    capped = np.array([tube.capped for tube in tubes])
-    _add_tubes(field, grid.zeros(), points, radii / grid.pitch, starts, weights, capped)
+    lines = [tube.points.reshape(-1, *tube.points.shape[-2:]) for tube in tubes]
+    points = grid.pixels(np.concatenate([line.reshape(-1, 2) for line in lines]))
+    radii = [np.full(line.shape[:2], tube.radius) for line, tube in zip(lines, tubes, strict=True)]
+    counts = [len(line) for line in lines]
+    lengths = np.repeat([line.shape[1] for line in lines], counts)
+    _add_tubes(
+        field,
+        grid.zeros(),
+        points,
+        np.concatenate([radius.ravel() for radius in radii]) / grid.pitch,
+        np.concatenate([[0], np.cumsum(lengths)]),
+        np.repeat([tube.weight * grid.pitch for tube in tubes], counts),
+        np.repeat([tube.capped for tube in tubes], counts),
+    )
     return field
 
 
@@ -206,9 +214,10 @@ def _axes(grid: Grid, centre: tuple[float, float], turn: float) -> tuple[Field, 
     return cosine * x + sine * y, cosine * y - sine * x
 
 
-def smooth_step(value: Field) -> Field:
-    """Return 0 below 0, 1 above 1, and a smooth rise between."""
-    clipped = np.clip(value, 0, 1)
+@numba.vectorize(["float32(float32)", "float64(float64)"], cache=True)
+def smooth_step(value):  # type: ignore[no-untyped-def]
+    """Return 0 below 0, 1 above 1, and a smooth rise between; works on arrays."""
+    clipped = min(max(value, value * 0), value * 0 + 1)
     return clipped * clipped * (3 - 2 * clipped)
 
 
@@ -240,37 +249,48 @@ def cloud(grid: Grid, rng: np.random.Generator, *, scale_cm: float) -> Field:
     return fine[: grid.size, : grid.size] * np.float32(1.3)
 
 
-def look_up(at: Field, knots: Sequence[tuple[float, float]]) -> Field:
+Knots = tuple[tuple[float, float], ...]
+
+
+def look_up(at: Field, knots: Knots) -> Field:
     """Return the smooth curve through `knots` (position, value) at every pixel, clamped."""
-    where = np.array([knot[0] for knot in knots])
-    values = np.array([knot[1] for knot in knots])
-    fine = np.linspace(where[0], where[-1], 1024)
-    table = _monotone(where, values, fine).astype(np.float32)
-    step = (where[-1] - where[0]) / 1023
-    index = (at - np.float32(where[0])) * np.float32(1 / step)
-    return table[np.clip(index, 0, 1023).astype(np.int16)]
+    first, last, table = _table(knots)
+    index = (at - np.float32(first)) * np.float32((len(table) - 1) / (last - first))
+    return table[np.clip(index, 0, len(table) - 1).astype(np.int16)]
 
 
-def curve_at(at: float, knots: Sequence[tuple[float, float]]) -> float:
-    """Return the same curve as `look_up` at one position."""
-    where = np.array([knot[0] for knot in knots])
-    values = np.array([knot[1] for knot in knots])
-    return float(_monotone(where, values, np.clip([at], where[0], where[-1]))[0])
+@lru_cache
+def _table(knots: Knots) -> tuple[float, float, Field]:
+    where, values = np.array(knots, dtype=float).T
+    fine = np.linspace(where[0], where[-1], 2048)
+    return where[0], where[-1], _curve(where.copy(), values.copy(), fine).astype(np.float32)
 
 
-def _monotone(where: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Cubic Hermite through the knots with finite-difference slopes."""
-    slopes = np.gradient(values, where)
-    i = np.clip(np.searchsorted(where, at) - 1, 0, len(where) - 2)
-    width = where[i + 1] - where[i]
-    t = (at - where[i]) / width
-    t2, t3 = t * t, t * t * t
-    return (
-        (2 * t3 - 3 * t2 + 1) * values[i]
-        + (t3 - 2 * t2 + t) * width * slopes[i]
-        + (3 * t2 - 2 * t3) * values[i + 1]
-        + (t3 - t2) * width * slopes[i + 1]
-    )
+@numba.njit(cache=True)
+def _curve(where: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Cubic Hermite curve through the knots with finite-difference slopes."""
+    last = len(where) - 1
+    slopes = np.empty(last + 1)
+    slopes[0] = (values[1] - values[0]) / (where[1] - where[0])
+    slopes[last] = (values[last] - values[last - 1]) / (where[last] - where[last - 1])
+    for i in range(1, last):
+        before, after = where[i] - where[i - 1], where[i + 1] - where[i]
+        rise, next_rise = (values[i] - values[i - 1]) / before, (values[i + 1] - values[i]) / after
+        slopes[i] = (rise * after + next_rise * before) / (before + after)
+    result = np.empty(len(at))
+    i = 0
+    for k in range(len(at)):  # `at` ascends
+        while i < last - 1 and at[k] > where[i + 1]:
+            i += 1
+        width = where[i + 1] - where[i]
+        t = (at[k] - where[i]) / width
+        result[k] = (
+            (2 * t**3 - 3 * t**2 + 1) * values[i]
+            + (t**3 - 2 * t**2 + t) * width * slopes[i]
+            + (3 * t**2 - 2 * t**3) * values[i + 1]
+            + (t**3 - t**2) * width * slopes[i + 1]
+        )
+    return result
 
 
 def spline(points: Sequence[tuple[float, float]], count: int = 24) -> np.ndarray:
@@ -279,4 +299,4 @@ def spline(points: Sequence[tuple[float, float]], count: int = 24) -> np.ndarray
     steps = np.hypot(*np.diff(given, axis=0).T)
     where = np.concatenate([[0.0], np.cumsum(np.maximum(steps, 1e-6))])
     at = np.linspace(0, where[-1], count)
-    return np.column_stack([_monotone(where, given[:, k], at) for k in (0, 1)])
+    return np.column_stack([_curve(where, given[:, k].copy(), at) for k in (0, 1)])

@@ -1,6 +1,7 @@
 """The bones of a frontal view: ribs, clavicles, scapulae, spine."""
 
 import math
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -56,6 +57,8 @@ def draw_ribs(
                 behind = int(np.searchsorted(angle, 1.75))
                 tubes += _hollow(line[: behind + 1], width[: behind + 1])
                 # towards the cartilage in front the cortex grows thin
+                if behind == len(line):
+                    continue
                 for part, weight in zip(_thirds(behind, len(line)), (0.65, 0.5, 0.3), strict=True):
                     tubes += _hollow(line[part], width[part], weight)
                 continue
@@ -70,7 +73,7 @@ def draw_ribs(
 def _thirds(start: int, stop: int) -> list[slice]:
     """Cut the points from start to stop into three runs that share their ends."""
     cuts = [start + (stop - 1 - start) * part // 3 for part in range(4)]
-    return [slice(low, high + 1) for low, high in zip(cuts, cuts[1:], strict=False)]
+    return [slice(low, high + 1) for low, high in pairwise(cuts)]
 
 
 def _hollow(line: np.ndarray, width: np.ndarray, weight: float = 1.0) -> list[Tube]:
@@ -111,19 +114,29 @@ def draw_spine(grid: Grid, build: Build, pose: Pose) -> Field:
     """Return the vertebrae: bodies with discs between, pedicles, spinous processes."""
     rows = np.arange(-9.0, 36.0, 0.05)
     spacing = np.interp(rows, [-6, 0, 12, 26], [1.7, 2.05, 2.45, 3.1]) * build.height
-    phase_at = np.cumsum(0.05 / spacing)
-    half = np.interp(rows, [-6, 0, 12, 26], [1.3, 1.5, 1.75, 2.2])
-    step = np.clip((grid.y + 9) / np.float32(0.05), 0, len(rows) - 1).astype(np.int16)
-    middle = spine_x(build, pose, grid.y)
-    across = np.abs(grid.x - middle) / half.astype(np.float32)[step]
-    phase = (phase_at.astype(np.float32) % 1)[step]
-    disc = smooth_step((np.float32(0.13) - np.minimum(phase, 1 - phase)) / np.float32(0.07))
-    plate = np.exp(-(((np.minimum(phase, 1 - phase) - 0.16) / 0.035) ** 2))
-    waist = 1 - 0.1 * np.sin(np.float32(math.pi) * phase)
+    phase = np.cumsum(0.05 / spacing)
+    columns = np.flatnonzero(np.abs(grid.x).min(axis=0) < 4.5)
+    near = slice(columns[0], columns[-1] + 1) if columns.size else slice(0, 0)
+    bone = grid.zeros()
+    bone[:, near] = _vertebrae(grid.x[:, near], grid.y[:, near], build, pose, rows, phase)
+    return bone * np.float32(build.bone) + _arches(grid, build, pose, rows, phase)
+
+
+def _vertebrae(
+    x: Field, y: Field, build: Build, pose: Pose, rows: np.ndarray, phase_at: np.ndarray
+) -> Field:
+    """Return the bodies with their end plates and the discs between them."""
+    half = np.interp(rows, [-6, 0, 12, 26], [1.3, 1.5, 1.75, 2.2]).astype(np.float32)
+    step = np.clip((y + 9) / np.float32(0.05), 0, len(rows) - 1).astype(np.int16)
+    across = np.abs(x - spine_x(build, pose, y)) / half[step]
+    phase = (phase_at % 1).astype(np.float32)[step]
+    edge = np.minimum(phase, 1 - phase)
+    disc = smooth_step((np.float32(0.13) - edge) / np.float32(0.07))
+    plate = np.exp(-(((edge - np.float32(0.16)) / np.float32(0.035)) ** 2))
+    waist = 1 - np.float32(0.1) * np.sin(np.float32(math.pi) * phase)
     inside = smooth_step((waist - across) / np.float32(0.14) + np.float32(0.5))
-    rim = np.exp(-(((across - waist + 0.06) / 0.06) ** 2))
-    body = inside * (0.42 - 0.26 * disc + 0.16 * plate) + 0.12 * rim * (1 - disc)
-    return (body * np.float32(build.bone)) + _arches(grid, build, pose, rows, phase_at)
+    rim = np.exp(-(((across - waist + np.float32(0.06)) / np.float32(0.06)) ** 2))
+    return inside * (0.42 - 0.26 * disc + 0.16 * plate) + 0.12 * rim * (1 - disc)
 
 
 def spine_x(build: Build, pose: Pose, y: Field) -> Field:

@@ -37,8 +37,7 @@ def vessel_tree(
     tubes: list[Tube] = []
     for _ in range(_LEVELS):
         lines, tips, ends = _grow(start, lean, length, side, rng)
-        taper = np.linspace(1.0, 0.8, _STEPS)
-        tubes += [Tube(line, r * taper) for line, r in zip(lines, radius, strict=True)]
+        tubes.append(Tube(lines, radius[:, None] * np.linspace(1.0, 0.8, _STEPS)))
         spread = rng.uniform(0.2, 0.55, tips.size)
         start = np.repeat(ends, 2, axis=0)
         lean = np.repeat(tips, 2) + np.repeat(spread, 2) * np.tile([-0.8, 1.0], tips.size)

@@ -125,7 +125,7 @@ def narrate(study: Study) -> Narration:
         impression = compose_impression(account, rng, normal=normal)
     wet = compose_wet_reading(account, rng) if rng.random() < WET_READ else []
     told_late = rng.random() < ADDENDUM and account.told
-    addendum = [tell(rng.choice(account.told), "findings", rng)] if told_late else []
+    addendum = [tell(account.told[-1], "findings", rng)] if told_late else []
     parts = Parts(
         body=[[said.text for said in paragraph] for paragraph in body],
         impression=[said.text for said in impression],

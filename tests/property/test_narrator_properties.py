@@ -45,7 +45,7 @@ def studies(draw: st.DrawFn) -> Study:
 
 
 @given(studies())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_any_study_has_a_report(study):
     """Every combination of findings and history can be told; the values are labels."""
     text, meant = narrate(study)
@@ -56,7 +56,7 @@ def test_any_study_has_a_report(study):
 
 
 @given(studies())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_same_study_has_the_same_report(study):
     """A report depends on its study alone."""
     first, second = narrate(study), narrate(study)
@@ -65,7 +65,7 @@ def test_the_same_study_has_the_same_report(study):
 
 
 @given(studies())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_devices_are_stated_only_where_they_are(study):
     """A stated device is a true device, whatever was there before."""
     if narrate(study).meant["Support Devices"] == 1:

@@ -33,7 +33,7 @@ def make_finding(kind: str, *, side="left", zone="lower", severity=0.5, subtlety
 
 @pytest.fixture(scope="module")
 def cohort() -> list[Study]:
-    return sample_cohort(8000, seed=21)
+    return sample_cohort(6000, seed=21)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""The synthetic cohort: patients sampled, radiographs rendered, reports narrated from one truth."""

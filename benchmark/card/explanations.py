@@ -18,6 +18,7 @@ OUTCOMES = {
     "FP": ("False alarm", "absent by its label, but called"),
     "FN": ("Missed", "present by its label, but not called"),
 }
+TRUTHS: dict[Any, str] = {True: "present", False: "absent"}
 MAX_SIDE = 384
 """Pictures larger than this are reduced: the card stays one small file."""
 QUALITIES = (85, 75, 60, 45)
@@ -90,6 +91,7 @@ def _example(
         checkpoint=checkpoint,
         score=number(evidence, f"{source}.score", words.ratio),
         label=_label(entry.get("label")),
+        truth=TRUTHS.get(entry.get("truth", ""), ""),
         rule=str(entry.get("rule") or words.NOT_PROVIDED),
         image=pictures.uri(checkpoint, entry.get("image")),
         overlay=pictures.uri(checkpoint, entry.get("overlay")),

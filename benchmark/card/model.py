@@ -200,6 +200,7 @@ class Example:
     checkpoint: Checkpoint
     score: Number
     label: str
+    truth: str  # "present" or "absent"; empty where it is not known
     rule: str
     image: str  # data URI
     overlay: str  # data URI

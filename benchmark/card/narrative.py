@@ -171,7 +171,7 @@ def build_method(evidence: Evidence) -> tuple[Fact, ...]:
         str(method), words.NOT_PROVIDED
     )
     if method == "seeded" and fractions:
-        split += " (" + " / ".join(f"{100 * f:.0f} %" for f in fractions) + ")"
+        split += " (" + " / ".join(words.percent(f, 1) for f in fractions) + ")"
     return (
         fact(evidence, "Preset", f"{config}preset"),
         Fact("Split, by patient", split),

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from cxr.estimates import Estimate
 
 MINUS = "\N{MINUS SIGN}"
+SPACE = "\N{NO-BREAK SPACE}"
 NOT_PROVIDED = "not provided"
 
 _NETWORKS = {"densenet121": "DenseNet-121", "resnet50": "ResNet-50"}
@@ -99,7 +100,8 @@ def percent(part: float, whole: float) -> str:
     if not whole:
         return ""
     share = 100 * part / whole
-    return f"{share:.1f} %" if 0 < share < 9.95 else f"{share:.0f} %"
+    shown = f"{share:.1f}" if 0 < share < 9.95 else f"{share:.0f}"
+    return f"{shown}{SPACE}%"
 
 
 def seconds(value: float) -> str:

@@ -31,28 +31,16 @@ _HALF_WIDTH = (
     (16.0, 13.5), (22.0, 13.9), (30.0, 13.7),
 )  # fmt: skip
 _HALF_DEPTH = (
-    (0.0, 0.0),
-    (0.5, 2.4),
-    (2.0, 4.8),
-    (6.0, 7.4),
-    (12.0, 9.0),
-    (20.0, 9.6),
-    (30.0, 9.6),
-)
+    (0.0, 0.0), (0.5, 2.4), (2.0, 4.8), (6.0, 7.4), (12.0, 9.0), (20.0, 9.6), (30.0, 9.6),
+)  # fmt: skip
 _BODY_WIDTH = (
-    (-10.0, 5.4), (-4.5, 5.9), (-2.5, 7.6), (-0.8, 12.0), (1.5, 16.0), (4.0, 17.4),
-    (8.0, 16.4), (13.0, 16.2), (20.0, 16.3), (34.0, 16.6),
+    (-10.0, 6.0), (-5.5, 6.5), (-3.5, 8.4), (-1.8, 12.5), (0.5, 17.0), (3.0, 18.6),
+    (8.0, 17.2), (13.0, 16.8), (20.0, 16.8), (34.0, 17.2),
 )  # fmt: skip
 _BODY_DEPTH = (
-    (-10.0, 5.6),
-    (-3.0, 5.8),
-    (0.0, 7.0),
-    (4.0, 9.0),
-    (10.0, 10.9),
-    (18.0, 11.8),
-    (24.0, 12.8),
+    (-10.0, 6.2), (-3.0, 6.4), (0.0, 7.2), (4.0, 9.0), (10.0, 10.9), (18.0, 11.8), (24.0, 12.8),
     (32.0, 13.0),
-)
+)  # fmt: skip
 _DOME_X, _DOME_WIDTH, _DOME_HEIGHT = 6.6, 8.1, 6.6
 _DOME_Y = {PATIENT_RIGHT: 21.0, PATIENT_LEFT: 22.3}
 
@@ -76,7 +64,7 @@ def build_frontal(
     lung = np.maximum(cavity - np.maximum(organs, belly), 0)
     marks = _landmarks(build, pose, base)
     vessels = np.float32(1.5) * _lung_vessels(grid, build, shape, marks, rng)
-    vessels *= _fade(wall, above, lung)
+    vessels *= _fade(wall, above, lung) * np.where(heart, np.float32(0.5), np.float32(1))
     ribs, breaks = draw_ribs(grid, build, pose, shape.breaks)
     bone = ribs + draw_spine(grid, build, pose) + draw_shoulders(grid, build, pose)
     bone += _arch_calcium(grid, build, pose)
@@ -144,6 +132,8 @@ def _centre(
     size = build.heart * shape.heart * (1.1 if pose.view == "AP" else 1.0)
     heart = solid(grid, _heart_outline(build, pose, size), 11.5 * size, rounding_cm=5.0)
     band = solid(grid, _mediastinum_outline(build, pose, shape), 17.0, rounding_cm=2.6)
+    # behind the heart there is lung again in front of the spine
+    band *= 1 - np.float32(0.3) * smooth_step((grid.y / np.float32(build.height) - 9) / 4)
     middle = (grid.y > 1.0) & (grid.y < _heart_low(build, pose) + 1)
     return np.maximum(band, heart), heart > 0.5, (band > 1.0) & middle
 
@@ -318,7 +308,7 @@ def _body(grid: Grid, build: Build, pose: Pose, rng: np.random.Generator) -> Fie
     depth = look_up(grid.y, _BODY_DEPTH) * np.float32(build.depth) + fat * np.float32(0.8)
     ratio = grid.x / half
     ratio *= ratio
-    body = 2 * depth * np.sqrt(np.maximum(1 - ratio * ratio, 0))
+    body = 2 * depth * np.sqrt(np.maximum(1 - ratio * ratio * ratio, 0))
     arms = []
     for side in (PATIENT_RIGHT, PATIENT_LEFT):
         out = 2.0 if pose.view == "AP" else 4.5

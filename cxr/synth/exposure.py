@@ -4,12 +4,10 @@ Attenuation coefficients are those of a 110 kVp beam at its effective energy of 
 (NIST XCOM tables, rounded).
 """
 
-import math
-
 import cv2
 import numpy as np
 
-from cxr.synth.raster import Field, cloud
+from cxr.synth.raster import Field, cloud, look_up
 from cxr.synth.scene import LUNG_DENSITY, Scene
 
 WATER_PER_CM = 0.205
@@ -24,7 +22,7 @@ def attenuation(scene: Scene, rng: np.random.Generator) -> Field:
     gas = scene.lung * air * scene.aeration
     ready = np.clip(scene.aeration, 0, 1)
     water = scene.body - gas + scene.vessels * air
-    water += np.float32(0.018) * scene.lung * texture * ready
+    water += np.float32(0.014) * scene.lung * texture * ready
     water = np.maximum(water, 0)
     energy = scene.pose.energy
     return (
@@ -65,22 +63,19 @@ def develop(signal: Field, scene: Scene) -> np.ndarray:
         soft = cv2.GaussianBlur(small, (0, 0), 0.9 / (2 * grid.pitch))
         soft = cv2.resize(soft, (grid.size, grid.size), interpolation=cv2.INTER_LINEAR)
         density = density + np.float32(pose.sharpen) * (density - soft)
-    low, high = _range(density, scene)
-    middle = 0.5 + pose.brightness
-    position = (density - np.float32(low)) / np.float32(high - low)
-    steep = 4.2 * pose.contrast
-    curve = 1 / (1 + np.exp(np.float32(-steep) * (position - np.float32(1 - middle))))
-    dark = 1 / (1 + math.exp(steep * (0.28 + 1 - middle)))
-    light = 1 / (1 + math.exp(-steep * (1.15 - (1 - middle))))
-    value = (curve - np.float32(dark)) / np.float32(light - dark)
-    return np.clip(np.rint(value * WHITE), 0, WHITE).astype(np.uint16)
+    lung, dense = _anchors(density, scene)
+    dark = float(np.clip(0.2 / pose.contrast + pose.brightness, 0.06, 0.4))
+    knots = ((0.0, 0.0), (lung, dark), (dense, 0.93), (dense + 2.5, 1.0))
+    value = look_up(density, knots) * np.float32(WHITE)
+    return np.clip(np.rint(value), 0, WHITE).astype(np.uint16)
 
 
-def _range(density: Field, scene: Scene) -> tuple[float, float]:
-    """Return the densities of bright lung and of the densest tissue."""
+def _anchors(density: Field, scene: Scene) -> tuple[float, float]:
+    """Return the densities of dark lung and of dense tissue."""
     step = max(1, scene.grid.size // 96)
     inside = density[::step, ::step][scene.body[::step, ::step] > 6]
     if inside.size < 50:
         inside = density.ravel()
-    low, high = np.percentile(inside, [2, 90])
-    return float(low), float(max(high, low + 0.5))
+    lung, dense = np.percentile(inside, [5, 88])
+    lung = max(float(lung), 0.2)
+    return lung, max(float(dense), lung + 0.5)

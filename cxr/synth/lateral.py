@@ -10,7 +10,6 @@ from cxr.synth.raster import (
     Tube,
     cloud,
     draw_tubes,
-    ellipsoid,
     look_up,
     smooth_step,
     solid,
@@ -98,7 +97,7 @@ def _centre(
     size = build.heart * shape.heart
     low = 16.4 * build.height - 0.7 * pose.raised_cm
     points = [(x * size - 1.5, low + 6 + (y - 6) * (1 + 0.5 * (size - 1))) for x, y in _HEART]
-    heart = solid(grid, spline(points, 80), 11.0 * size, rounding_cm=4.0)
+    heart = solid(grid, spline(points, 80), 9.5 * size, rounding_cm=4.5)
     wide = 1 + 0.3 * shape.mediastinum_cm
     aorta = spline(
         [(-3.4, 12.0), (-3.6, 8.6), (-1.4, 6.2), (2.0, 6.6), (4.6, 9.5), (5.8, 16.0), (5.0, 27.0)]
@@ -253,6 +252,9 @@ def _body(grid: Grid, build: Build, rng: np.random.Generator) -> Field:
         ),
     )
     front = front * np.float32(build.depth) - fat * np.float32(0.5)
+    if build.breast_cm > 0:
+        droop = np.exp(-(((y - np.float32(17)) / np.float32(4.5)) ** 2))
+        front = front - np.float32(0.7 * build.breast_cm) * droop
     back = back * np.float32(build.depth) + fat * np.float32(0.5)
     wide = look_up(
         y,
@@ -270,10 +272,7 @@ def _body(grid: Grid, build: Build, rng: np.random.Generator) -> Field:
     ratio = (grid.x - (front + back) / 2) / half
     ratio *= ratio
     body = wide * np.float32(0.95 * build.width) * np.sqrt(np.maximum(1 - ratio * ratio, 0))
-    arms = spline([(1.0, 2.0), (-3.0, -2.5), (-9.0, -6.5)])
-    body += draw_tubes(grid, [Tube(arms, 3.4, 0.7)])
-    if build.breast_cm > 0:
-        edge = float(front[grid.size // 2].mean())
-        body += ellipsoid(grid, (edge, 16.5), (1.2 + 0.7 * build.breast_cm, 5.0), 9.0)
+    arms = spline([(2.0, -1.5), (-3.0, -4.5), (-10.0, -9.5)])
+    body += draw_tubes(grid, [Tube(arms, np.linspace(0.6, 3.2, 24), 0.7)])
     mottle = cloud(grid, rng, scale_cm=2.2) + 0.6 * cloud(grid, rng, scale_cm=0.8)
     return body * (1 + np.float32(0.01) * mottle)

@@ -259,7 +259,7 @@ def look_up(at: Field, knots: Knots) -> Field:
     return table[np.clip(index, 0, len(table) - 1).astype(np.int16)]
 
 
-@lru_cache
+@lru_cache(64)
 def _table(knots: Knots) -> tuple[float, float, Field]:
     where, values = np.array(knots, dtype=float).T
     fine = np.linspace(where[0], where[-1], 2048)

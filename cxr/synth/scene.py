@@ -113,7 +113,7 @@ class Pose:
             clavicle_cm=float(1.6 + 0.8 * spread[1] if portable else 0.2 + 0.5 * spread[1]),
             scapula_cm=float(2.2 + 0.8 * spread[2] if portable else max(-0.5, 0.4 * spread[2])),
             scatter=float(rng.uniform(0.55, 0.95) if portable else rng.uniform(0.25, 0.55)),
-            quanta=float(rng.uniform(25, 60) if portable else rng.uniform(40, 90)),
+            quanta=float(rng.uniform(60, 160) if portable else rng.uniform(120, 300)),
             energy=float(rng.uniform(0.8, 1.0) if portable else rng.uniform(0.9, 1.1)),
             contrast=float((0.88 if portable else 1.0) * np.exp(0.14 * spread[3])),
             brightness=float(0.05 * spread[4]),

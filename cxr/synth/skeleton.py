@@ -179,8 +179,8 @@ def _clavicle(build: Build, pose: Pose, side: float) -> list[Tube]:
     lift, turn = pose.clavicle_cm, pose.rotation_cm
     points = [(1.7, 3.2), (4.5, 2.5), (8.0, 1.3), (11.5, -0.2), (14.5, -0.8), (16.6, -0.4)]
     line = spline([(side * x * build.width + turn, y - lift) for x, y in points], 30)
-    width = np.interp(np.linspace(0, 1, 30), [0, 0.12, 0.5, 1], [0.95, 0.62, 0.52, 0.62])
-    return [Tube(line, width, 0.8), Tube(line, width - 0.16, -0.62)]
+    width = np.interp(np.linspace(0, 1, 30), [0, 0.12, 0.5, 1], [0.8, 0.62, 0.52, 0.62])
+    return [Tube(line, width, 0.95), Tube(line, width - 0.16, -0.72)]
 
 
 _BLADE = (

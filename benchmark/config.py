@@ -87,10 +87,11 @@ class TrainingConfig:
     seeds: tuple[int, ...] = (0,)
     epochs: int = 10
     batch_size: int = 16
+    loss: Literal["bce", "weighted", "class-balanced", "focal", "asymmetric"] = "bce"
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: float = 1e-4
     weight_decay: float = 0.0
-    schedule: Literal["plateau", "one-cycle", "constant"] = "plateau"
+    schedule: Literal["plateau", "one-cycle", "cosine", "constant"] = "plateau"
     patience: int = 2  # plateau: epochs without a better validation loss
     factor: float = 0.5  # plateau: what the rate is multiplied with
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -11,6 +11,14 @@ from PIL import Image
 from cxr.observations import OBSERVATIONS
 
 NETWORKS = ("densenet121", "resnet50")
+OPTIONAL = (
+    "localization.json",
+    "trust.json",
+    "history.csv",
+    "training.json",
+    "timing.json",
+    "explanations/index.json",
+)
 RARE = ("Pleural Other", "Fracture")
 PREVALENCE = (0.35, 0.1, 0.2, 0.25, 0.1, 0.15, 0.1, 0.12, 0.2, 0.08, 0.25, 0.02, 0.02, 0.3)
 
@@ -45,9 +53,8 @@ def write_run(
     _dump(folder / "run.json", _run(cases, networks, exclusions, text))
     if not optional:
         for name in networks:
-            for file in ("localization.json", "history.csv", "training.json", "timing.json"):
+            for file in OPTIONAL:
                 (folder / name / "seed-0" / file).unlink()
-            (folder / name / "seed-0" / "explanations" / "index.json").unlink()
         (folder / "comparison.json").unlink(missing_ok=True)
     return folder
 
@@ -122,6 +129,7 @@ def _write_network(
         {"seconds_per_epoch": 40.87, "images_per_second": 18.4, "epochs": [41.5, 40.2, 40.9]},
     )
     _dump(folder / "localization.json", _localization(name))
+    _dump(folder / "trust.json", _trust(name, text))
     _write_explanations(folder, held, text)
 
 
@@ -256,9 +264,27 @@ def _localization(name: str) -> dict[str, Any]:
                     "centre": _estimate(0.2, 0.1),
                     "mean_lesion": _estimate(0.35, 0.1),
                 },
+                "words": "not shown to hit more often than the mean lesion",
             }
             for observation in ("Cardiomegaly", "Pneumothorax")
         },
+    }
+
+
+def _trust(name: str, text: str) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "network": name,
+        "checks": [
+            {
+                "name": "noise",
+                "question": "How alike is the map when a little noise is added?" + text,
+                "value": _estimate(0.9, 0.05),
+                "limit": 0.8,
+                "wanted": "above",
+                "verdict": "passes",
+            }
+        ],
     }
 
 

@@ -23,7 +23,7 @@ from benchmark.card.data import (
     build_label_quality,
     build_prevalence,
 )
-from benchmark.card.explanations import build_examples, build_localization
+from benchmark.card.explanations import build_examples, build_localization, build_trust
 from benchmark.card.model import Card, Chart, Checkpoint, Ladder, LadderRow, Reference, Results
 from benchmark.card.narrative import (
     build_config,
@@ -126,6 +126,7 @@ def build_card(run_folder: Path) -> Card:
         examples_missing=examples_missing,
         localization=localization,
         localization_missing=localization_missing,
+        trust=build_trust(evidence, checkpoints),
         ladder=build_ladder(evidence, checkpoints, results),
         limits=build_limits(evidence, results, notes),
         ethics=build_ethics(evidence, notes),

@@ -8,7 +8,14 @@ from typing import Any
 from PIL import Image
 
 from benchmark.card import words
-from benchmark.card.model import Checkpoint, Example, ExampleGroup, LocalizationRow, Number
+from benchmark.card.model import (
+    Checkpoint,
+    Example,
+    ExampleGroup,
+    LocalizationRow,
+    Number,
+    TrustCheck,
+)
 from benchmark.card.numbers import estimate, number
 from benchmark.evidence import Evidence, key
 from cxr.observations import OBSERVATIONS
@@ -197,4 +204,29 @@ def _localization_row(
         random=measured("baselines.random"),
         centre=measured("baselines.centre"),
         mean_lesion=measured("baselines.mean_lesion"),
+        words=str(evidence.value(f"{base}.words") or words.NOT_PROVIDED),
+    )
+
+
+def build_trust(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> tuple[TrustCheck, ...]:
+    """Return what was asked of the heatmaps themselves; nothing where nothing was."""
+    asked: dict[str, str] = {}
+    places: dict[tuple[str, str], str] = {}
+    for checkpoint in checkpoints:
+        source = f"{checkpoint.folder}/trust.json#checks"
+        for order, check in enumerate(evidence.value(source) or ()):
+            asked.setdefault(check["question"], f"{source}.{order}")
+            places[check["question"], checkpoint.slug] = f"{source}.{order}"
+    return tuple(
+        TrustCheck(
+            question=question,
+            limit=number(evidence, f"{first}.limit", lambda value: f"{value:g}"),
+            wanted=str(evidence.value(f"{first}.wanted")),
+            answers=tuple(
+                (c, estimate(evidence, f"{place}.value"), str(evidence.value(f"{place}.verdict")))
+                for c in checkpoints
+                if (place := places.get((question, c.slug)))
+            ),
+        )
+        for question, first in asked.items()
     )

@@ -238,6 +238,17 @@ class LocalizationRow:
     random: Number
     centre: Number
     mean_lesion: Number
+    words: str
+
+
+@dataclass(frozen=True)
+class TrustCheck:
+    """One question to the maps of every checkpoint: value and verdict of each."""
+
+    question: str
+    limit: Number
+    wanted: str
+    answers: tuple[tuple[Checkpoint, Number, str], ...]
 
 
 @dataclass(frozen=True)
@@ -348,6 +359,7 @@ class Card:
     examples_missing: str
     localization: tuple[LocalizationRow, ...]
     localization_missing: str
+    trust: tuple[TrustCheck, ...]
     ladder: Ladder
     limits: tuple[str, ...]
     ethics: tuple[str, ...]

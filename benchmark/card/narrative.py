@@ -155,8 +155,9 @@ def _gate(evidence: Evidence) -> tuple[str, str]:
         return (
             "Not provided: no gate was run on this folder (cxr-bench check RUN --thresholds FILE)."
         ), ""
-    sentence = evidence.value("gate.json#words")
-    return f"{verdict}: {sentence}" if sentence else str(verdict), str(verdict)
+    checks = evidence.value("gate.json#checks") or ()
+    state = {"pass": "passed", "fail": "failed"}.get(str(verdict), str(verdict))
+    return f"{state.capitalize()}, {len(checks)} checks.", state
 
 
 def build_method(evidence: Evidence) -> tuple[Fact, ...]:

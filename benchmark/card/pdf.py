@@ -23,7 +23,7 @@ def render_pdf(card: Card) -> bytes:
         InputError: Pango can't be loaded.
     """
     weasyprint = _weasyprint()
-    logging.getLogger("weasyprint").setLevel(logging.ERROR)
+    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of CSS for screens
     embedded_only = weasyprint.URLFetcher(allowed_protocols=["data"])
     document = weasyprint.HTML(string=render(card, paper=True), url_fetcher=embedded_only)
     pdf: bytes = document.write_pdf(pdf_variant="pdf/ua-1", pdf_tags=True)

@@ -89,10 +89,13 @@ def count(value: float) -> str:
 
 
 def p_value(value: float) -> str:
-    """Return a p value: below 0.001 as that, three decimals below 0.01, else two."""
+    """Return a p value: below 0.001 as that, else two decimals.
+
+    Three below 0.01, and where two would hide on which side of 0.05 it lies.
+    """
     if value < 0.001:
         return "<0.001"
-    return f"{value:.3f}" if value < 0.01 else f"{value:.2f}"
+    return f"{value:.3f}" if value < 0.01 or 0.045 <= value < 0.055 else f"{value:.2f}"
 
 
 def percent(part: float, whole: float) -> str:

@@ -1,12 +1,19 @@
 """The card: what it says from a whole run, from a bare one, and what it refuses."""
 
+import builtins
+import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from huggingface_hub import ModelCard
+from jinja2 import UndefinedError
 
-from benchmark.card import build_card, render_html, render_markdown
+from benchmark.card import build_card, check_pdf, render_html, render_markdown, words
+from benchmark.card.render import _environment, hub_metadata
 from cxr.errors import InputError
+from cxr.estimates import Estimate
 from tests.card_fixture import write_run
 
 
@@ -48,7 +55,7 @@ def test_what_can_not_be_estimated_says_why(html: str) -> None:
 def test_a_bare_run_shows_what_is_not_provided(tmp_path: Path) -> None:
     """Missing files show as "not provided" in their sections, which stay."""
     html = render_html(build_card(write_run(tmp_path / "run", optional=False)))
-    for words in (
+    for said in (
         "Training curves: not provided",
         "the run holds no comparison.json",
         "the run holds no explanations",
@@ -56,7 +63,7 @@ def test_a_bare_run_shows_what_is_not_provided(tmp_path: Path) -> None:
         "no gate was run",
         "the run measured no subgroups",
     ):
-        assert words in html
+        assert said in html
     assert len(re.findall(r"<h2 id=", html)) == 19
 
 
@@ -69,3 +76,130 @@ def test_a_folder_without_run_json_is_refused(tmp_path: Path) -> None:
 def test_markdown_starts_with_metadata(run: Path) -> None:
     """MODEL_CARD.md starts with Hugging Face's metadata."""
     assert render_markdown(build_card(run)).startswith("---\nlanguage: en\n")
+
+
+def test_markdown_is_a_hugging_face_card_with_a_model_index(run: Path) -> None:
+    """huggingface_hub reads the metadata, and finds each checkpoint's averages in the index."""
+    card = ModelCard(render_markdown(build_card(run)))
+    metrics = json.loads((run / "resnet50/seed-0/metrics.json").read_text())
+    results = card.data.eval_results or []
+    assert len(results) == 18
+    assert results[0].metric_name == "macro AUROC"
+    assert results[9].metric_value == pytest.approx(metrics["macro"]["auroc"]["estimate"])
+    assert card.data.tags == ["chest-x-ray", "radiology", "multi-label", "cxr-bench", "synthetic"]
+
+
+def test_a_licence_stands_in_the_metadata_only_where_it_was_given(
+    run: Path, tmp_path: Path
+) -> None:
+    """Nothing is invented: without card.toml there is no licence; with it, it is the one given."""
+    assert "license" not in hub_metadata(build_card(run))
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / "card.toml").write_text('licence = "Apache-2.0"\nowner = "A ward"\n')
+    card = build_card(copy)
+    assert hub_metadata(card)["license"] == "apache-2.0"
+    assert "A ward" in render_html(card)
+
+
+def test_a_card_toml_that_is_no_toml_is_refused(run: Path, tmp_path: Path) -> None:
+    """A mistake in card.toml ends with a sentence that names the file and the line."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / "card.toml").write_text("owner = me\n")
+    with pytest.raises(InputError, match=r"card\.toml is no TOML .*line 1"):
+        build_card(copy)
+
+
+def test_a_broken_file_is_named(run: Path, tmp_path: Path) -> None:
+    """A JSON file that can't be read is named, with what to do."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / "comparison.json").write_text("{")
+    with pytest.raises(InputError, match=r"comparison\.json is no JSON .*restore it or run again"):
+        build_card(copy)
+
+
+def test_pictures_outside_the_run_folder_are_not_read(run: Path, tmp_path: Path) -> None:
+    """An explanation that points out of the run folder shows as not provided."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    index = copy / "densenet121/seed-0/explanations/index.json"
+    entries = json.loads(index.read_text())
+    outside = tmp_path / "secret.png"
+    shutil.copy(copy / "densenet121/seed-0" / entries[0]["image"], outside)
+    for entry in entries:
+        entry["image"] = entry["overlay"] = "../../../secret.png"
+    index.write_text(json.dumps(entries))
+    groups = build_card(copy).examples
+    shown = [e for g in groups for c, e in g.examples if e and c.slot == 1]
+    assert shown
+    assert all(e.image == e.overlay == "" for e in shown)
+
+
+def test_a_restricted_run_shows_no_case_ids(run: Path, tmp_path: Path) -> None:
+    """Where the source is restricted, the ids of the examples stay out of the card."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    values = json.loads((copy / "run.json").read_text())
+    values["cohort"]["restricted"] = True
+    (copy / "run.json").write_text(json.dumps(values))
+    ids = {
+        entry["image_id"]
+        for entry in json.loads((copy / "densenet121/seed-0/explanations/index.json").read_text())
+    }
+    html = render_html(build_card(copy))
+    assert not any(identifier in html for identifier in ids)
+    assert any(identifier in render_html(build_card(run)) for identifier in ids)
+
+
+def test_the_gate_stands_on_the_first_page(run: Path, tmp_path: Path) -> None:
+    """A verdict in gate.json is shown in the summary."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / "gate.json").write_text('{"verdict": "fail", "checks": [{}, {}]}')
+    summary = build_card(copy).summary
+    assert (summary.gate_state, summary.gate) == ("failed", "Failed, 2 checks.")
+
+
+def test_without_pango_the_ways_out_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Pango can't be loaded, the message names the packages and --no-pdf."""
+
+    def refuse(name: str, *args: object, **kwargs: object) -> object:
+        if name == "weasyprint":
+            raise OSError("cannot load library 'libpango-1.0-0'")
+        return original(name, *args, **kwargs)
+
+    original = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(InputError, match=r"libpango-1\.0-0 libpangoft2-1\.0-0.*--no-pdf"):
+        check_pdf()
+
+
+def test_an_unknown_name_in_a_template_is_an_error(run: Path) -> None:
+    """Templates may not name what the card does not have."""
+    template = _environment().from_string("{{ card.nonsense }}")
+    with pytest.raises(UndefinedError, match="nonsense"):
+        template.render(card=build_card(run))
+
+
+@pytest.mark.parametrize(
+    ("estimate", "text"),
+    [
+        (Estimate(0.7149, 0.65, 0.77), "0.71"),
+        (Estimate(0.8341, 0.826, 0.842), "0.834"),
+        (Estimate(-0.004, -0.05, 0.05), "0.00"),
+    ],
+)
+def test_digits_follow_the_interval(estimate: Estimate, text: str) -> None:
+    """Two decimals, or three where the interval is narrow; never minus nought."""
+    assert words.ratio(estimate.estimate, words.decimals(estimate)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0004, "<0.001"), (0.0041, "0.004"), (0.0479, "0.048"), (0.0512, "0.051"), (0.62, "0.62")],
+)
+def test_p_values_are_written_as_journals_do(value: float, text: str) -> None:
+    """Below 0.001 as that, three decimals below 0.01 and around 0.05, else two."""
+    assert words.p_value(value) == text

@@ -180,7 +180,7 @@ def _mediastinum_outline(build: Build, pose: Pose, shape: Shape) -> np.ndarray:
 def _edge(
     side: float, y: float, x: float, build: Build, pose: Pose, shape: Shape
 ) -> tuple[float, float]:
-    wide = shape.mediastinum_cm * math.exp(-(((y - 5.0) / 4.8) ** 2))
+    wide = shape.mediastinum_cm * math.exp(-(((y - 6.0) / 6.5) ** 2))
     front = float(np.clip(y / 6, 0.3, 1.0)) * pose.rotation_cm
     return side * (x * (0.4 + 0.6 * build.width) + wide) + front, y * build.height
 

@@ -46,7 +46,7 @@ def place(
     low, high = _ZONES[zone]
     y = scene.apex_cm + rng.uniform(low, high) * (scene.base_cm[side] - scene.apex_cm)
     row = int(np.clip(np.argmin(np.abs(scene.grid.y[:, scene.grid.size // 2] - y)), 0, None))
-    inside = scene.on_side(side)[row] & (scene.above[row] > 0.3) & ~scene.heart[row]
+    inside = (scene.on_side(side)[row] > 0.9) & (scene.above[row] > 0.3) & ~scene.heart[row]
     columns = np.flatnonzero(inside)
     if columns.size < 3:
         return scene.landmarks.hila[side]
@@ -77,7 +77,7 @@ def opacity(scene: Scene, finding: Finding, strength: float, rng: np.random.Gene
     share = scene.grid.zeros()
     for side in pick_sides(finding.side, rng):
         centre = place(scene, side, finding.zone, rng, depth=(0.3, 0.65))
-        size = 2.6 + 2.6 * finding.severity
+        size = 3.0 + 2.6 * finding.severity
         tall = 2.2 if finding.zone == "all" else 1.2
         shape = blob(
             scene.grid, centre, (size, size * tall), soft=0.9,
@@ -97,7 +97,7 @@ def consolidation(
     share = scene.grid.zeros()
     for side in pick_sides(finding.side, rng):
         centre = place(scene, side, finding.zone, rng, depth=(0.35, 0.6))
-        size = 3.2 + 2.6 * finding.severity
+        size = 3.6 + 2.6 * finding.severity
         shape = blob(
             scene.grid, centre, (size, size * (2.0 if finding.zone == "all" else 0.95)), soft=0.6,
             warp=_warp(scene, rng, 0.16),
@@ -132,7 +132,7 @@ def pneumonia(scene: Scene, finding: Finding, strength: float, rng: np.random.Ge
     share = scene.grid.zeros()
     for side in pick_sides(finding.side, rng):
         centre = place(scene, side, finding.zone, rng, depth=(0.35, 0.7))
-        size = 2.2 + 1.8 * finding.severity
+        size = 2.8 + 2.2 * finding.severity
         for _ in range(5 + int(4 * finding.severity)):
             spot = np.asarray(centre) + rng.normal(0, 0.6, 2) * size
             patch = blob(
@@ -177,12 +177,12 @@ def atelectasis(
 
 def nodule(scene: Scene, finding: Finding, strength: float, rng: np.random.Generator) -> Change:
     """A round lesion of at most 3 cm."""
-    return _round(scene, finding, strength, rng, radius=0.65 + 0.75 * finding.severity, rough=0.06)
+    return _round(scene, finding, strength, rng, radius=0.8 + 0.7 * finding.severity, rough=0.06)
 
 
 def mass(scene: Scene, finding: Finding, strength: float, rng: np.random.Generator) -> Change:
     """A lesion of more than 3 cm, lobulated, with spicules."""
-    return _round(scene, finding, strength, rng, radius=1.7 + 1.5 * finding.severity, rough=0.13)
+    return _round(scene, finding, strength, rng, radius=1.9 + 1.7 * finding.severity, rough=0.13)
 
 
 def _round(

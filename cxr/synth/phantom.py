@@ -109,7 +109,7 @@ def strength_of(finding: Finding, conspicuity: float) -> float:
 
     Proportional to (1 - subtlety) and to conspicuity, saturating above a textbook's.
     """
-    return float(min(1.7 * (1 - finding.subtlety) * conspicuity, 1.2))
+    return float(min(2.0 * (1 - finding.subtlety) * conspicuity, 1.25))
 
 
 def shape_of(findings: tuple[Finding, ...], conspicuity: float) -> Shape:
@@ -122,7 +122,7 @@ def shape_of(findings: tuple[Finding, ...], conspicuity: float) -> Shape:
         if finding.kind == "cardiomegaly":
             heart += (0.13 + 0.21 * finding.severity) * strength
         elif finding.kind == "widened_mediastinum":
-            wide += (1.1 + 2.0 * finding.severity) * strength
+            wide += (1.5 + 2.2 * finding.severity) * strength
         elif finding.kind == "edema":
             filled += (0.4 + 0.6 * finding.severity) * strength
         elif finding.kind == "atelectasis":

@@ -14,14 +14,14 @@ def pneumothorax(
     side = pick_side(finding.side, rng)
     grid = scene.grid
     length = scene.base_cm[side] - scene.apex_cm
-    gap = 0.9 + 3.6 * finding.severity
+    gap = 1.3 + 4.0 * finding.severity
     height = np.clip((grid.y - np.float32(scene.apex_cm)) / np.float32(length), 0, 1)
-    lower = np.float32(0.25 + 0.75 * finding.severity)  # a large one reaches down to the base
+    lower = np.float32(0.4 + 0.6 * finding.severity)  # a large one reaches down to the base
     width = np.float32(gap) * (1 - (1 - lower) * height) * (1 + 0.05 * cloud(grid, rng, scale_cm=4))
     inward = scene.wall - width
     free = smooth_step(-inward / np.float32(0.12) + np.float32(0.5)) * scene.on_side(side)
     rim = np.exp(-((inward / np.float32(max(0.09, 0.6 * grid.pitch))) ** 2)) * scene.on_side(side)
-    collapse = np.float32(0.1 + 0.25 * finding.severity) * strength
+    collapse = np.float32(0.25 + 0.4 * finding.severity) * strength
     behind = (1 - free) * scene.on_side(side) * collapse
     line = np.float32(0.12 * min(strength, 1.0)) * rim
     emptied = 1 + np.float32((PURE_AIR - 1) * min(strength, 1.0)) * free
@@ -40,7 +40,7 @@ def effusion(scene: Scene, finding: Finding, strength: float, rng: np.random.Gen
         fluid = np.maximum(fluid, _meniscus(scene, side, size))
         if scene.pose.view == "AP":
             veil = smooth_step((scene.grid.y - np.float32(3)) / np.float32(18))
-            fluid = np.maximum(fluid, veil * np.float32(0.1 + 0.25 * size) * scene.on_side(side))
+            fluid = np.maximum(fluid, veil * np.float32(0.2 + 0.35 * size) * scene.on_side(side))
     share = fluid * np.float32(min(1.25 * strength, 0.97))
     return Change(
         mask=(fluid > 0.4) & (scene.lung > 1.5) & (strength > 0),
@@ -51,7 +51,7 @@ def effusion(scene: Scene, finding: Finding, strength: float, rng: np.random.Gen
 
 def _meniscus(scene: Scene, side: float, size: float) -> Field:
     """Return the share of the lung's depth that is fluid, 0 to 1."""
-    level = scene.base_cm[side] + 3.6 - 8.5 * size
+    level = scene.base_cm[side] + 2.2 - 9.0 * size
     rise = (1.6 + 2.4 * size) * np.exp(-np.maximum(scene.wall, 0) / np.float32(1.3 + 1.2 * size))
     surface = np.float32(level) - rise
     depth = scene.grid.y - surface
@@ -69,7 +69,7 @@ def pleural_thickening(
     share, calcium = scene.grid.zeros(), scene.grid.zeros()
     for side in pick_sides(finding.side, rng):
         uneven = 1 + 0.35 * cloud(scene.grid, rng, scale_cm=1.8)
-        thick = np.float32(0.7 + 1.0 * finding.severity) * uneven
+        thick = np.float32(0.9 + 1.5 * finding.severity) * uneven
         low, high = {
             "upper": (-1.0, 7.0), "middle": (5.0, 15.0), "lower": (11.0, 25.0)
         }.get(finding.zone, (2.0, 24.0))  # fmt: skip

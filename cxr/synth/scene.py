@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from cxr.synth.raster import Field, Grid
+from cxr.synth.raster import Field, Grid, smooth_step
 from cxr.synth.truth import Patient, Side
 
 LUNG_DENSITY = 0.26  # of water; Hounsfield about -740
@@ -214,12 +214,16 @@ class Scene:
     def __post_init__(self) -> None:
         self.aeration = np.ones_like(self.lung)
 
-    def on_side(self, side: float) -> np.ndarray:
-        """Return (size, size) bool: the lung of that side (a lateral view sees both as one)."""
-        inside = (self.wall > 0) & (self.lung > 0.2)
+    def on_side(self, side: float) -> Field:
+        """Return how far each pixel is lung of that side, 0 to 1.
+
+        The sides meet softly behind the spine, where lung is seen through the heart. A lateral
+        view sees both sides as one.
+        """
+        inside = ((self.wall > 0) & (self.lung > 0.2)).astype(np.float32)
         if self.pose.view == "LATERAL":
             return inside
-        return inside & (self.grid.x * np.float32(side) > 0)
+        return inside * smooth_step(self.grid.x * np.float32(side / 3) + np.float32(0.4))
 
 
 @dataclass(frozen=True)

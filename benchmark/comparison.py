@@ -14,21 +14,25 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation import (
-    Key,
-    Measured,
-    check_logits,
-    draw_patients,
-    measure,
-    read_key,
-)
+from benchmark.evaluation import check_logits, draw_patients, read_key, support, too_few
+from benchmark.measures import Measured, mean_freedom, measure
 from cxr.errors import InputError
 from cxr.estimates import Estimate
 from cxr.observations import OBSERVATIONS
-from cxr.statistics import clustered_aurocs, holm, percentile_interval, two_sided_p
+from cxr.statistics import (
+    EXTRA_FREEDOM,
+    area_freedom,
+    clustered_aurocs,
+    difference_interval,
+    holm,
+    permutation_p,
+    replicate_error,
+    two_sided_p,
+)
 
 Floats = NDArray[np.float64]
 
+SIGNS = np.array([-1.0, 1.0])
 COMPARED: tuple[str, ...] = ("auroc", "average_precision", "f1")
 SIGHT = 0.02
 """The difference in AUROC that the words say how many positives would show."""
@@ -41,8 +45,9 @@ def compare(
 ) -> dict[str, Any]:
     """Return the comparison document of two networks, second minus first.
 
-    Differences share one resample of patients. The AUROC's p-value is the clustered paired
-    DeLong test's (Obuchowski 1997); the others' come from the bootstrap's standard error.
+    The AUROC's interval and p-value are those of the paired DeLong test clustered by patient
+    (Obuchowski 1997); "p_permutation" beside it exchanges the networks patient by patient. The
+    other metrics' come from one resample of patients that both networks share.
 
     Args:
         cases: as for `benchmark.evaluation.evaluate`; report labels, hedged as positive.
@@ -66,21 +71,15 @@ def compare(
     pairs: dict[str, tuple[Measured, Measured]] = {}
     observations: dict[str, Any] = {}
     for place, name in enumerate(OBSERVATIONS):
-        reason = _too_few(key, patients, place, settings.min_patients)
+        reason = too_few(support(cases, key, place), settings.min_patients)
         if reason is not None:
             missing = {"difference": Estimate.missing(reason).as_json(), "p": None}
             observations[name] = {metric: dict(missing) for metric in COMPARED}
             continue
-        present = key.present[:, place]
-        a, b = before[:, place], after[:, place]
+        present, a, b = key.present[:, place], before[:, place], after[:, place]
         pairs[name] = (measure(present, a, draws, cut), measure(present, b, draws, cut))
         observations[name] = {metric: _difference(metric, *pairs[name]) for metric in COMPARED}
-        areas = clustered_aurocs(present, np.stack([a, b], axis=1), patients)
-        error = math.sqrt(max(0.0, float(np.array([-1, 1]) @ areas.covariance @ [-1, 1])))
-        observations[name]["auroc"]["p"] = two_sided_p(float(areas.auroc @ [-1, 1]), error)
-        observations[name]["auroc"]["test"] = "paired DeLong, clustered by patient"
-        observations[name]["auroc"]["positives"] = int(present.sum())
-        observations[name]["auroc"]["positives_to_see_0.02"] = _needed(int(present.sum()), error)
+        observations[name]["auroc"] = _areas(present, a, b, patients, settings)
     _adjust(observations)
     macro = {metric: _macro(metric, list(pairs.values())) for metric in COMPARED}
     for entry in [*observations.values(), macro]:
@@ -104,44 +103,63 @@ def compare(
     }
 
 
-def _too_few(key: Key, patients: NDArray[Any], place: int, least: int) -> str | None:
-    present = key.present[:, place]
-    for kind, rows in (("positive", present), ("negative", ~present)):
-        found = len(np.unique(patients[rows]))
-        if found < least:
-            return f"{found} {kind} patients; at least {least} are needed"
-    return None
+def _areas(
+    present: NDArray[np.bool_],
+    before: np.ndarray,
+    after: np.ndarray,
+    patients: NDArray[Any],
+    settings: EvaluationConfig,
+) -> dict[str, Any]:
+    """The difference of two AUROCs on the same cases."""
+    areas = clustered_aurocs(present, np.stack([before, after], axis=1), patients)
+    value = float(areas.auroc @ SIGNS)
+    error = math.sqrt(max(0.0, float(SIGNS @ areas.covariance @ SIGNS)))
+    freedom = area_freedom(areas, areas.influence @ SIGNS) + EXTRA_FREEDOM
+    positives = int(present.sum())
+    return _entry(value, error, freedom, "paired DeLong, clustered by patient, t") | {
+        "p_permutation": permutation_p(
+            present,
+            before,
+            after,
+            patients,
+            permutations=settings.replicates,
+            rng=np.random.default_rng(settings.seed),
+        ),
+        "positives": positives,
+        f"positives_to_see_{SIGHT}": _needed(positives, error),
+    }
 
 
 def _difference(metric: str, before: Measured, after: Measured) -> dict[str, Any]:
-    value = after.values[metric] - before.values[metric]
-    return _entry(value, after.replicates[metric] - before.replicates[metric])
+    apart = after.replicates[metric] - before.replicates[metric]
+    value = after.estimates[metric].estimate - before.estimates[metric].estimate
+    freedom = min(before.freedom, after.freedom) + EXTRA_FREEDOM
+    return _entry(value, replicate_error(apart), freedom, "paired bootstrap over patients, t")
 
 
 def _macro(metric: str, pairs: list[tuple[Measured, Measured]]) -> dict[str, Any]:
-    defined = [pair for pair in pairs if not any(math.isnan(one.values[metric]) for one in pair)]
+    defined = [pair for pair in pairs if all(one.estimates[metric].known for one in pair)]
     if not defined:
         missing = Estimate.missing("no observation is estimable").as_json()
         return {"difference": missing, "p": None, "over": 0}
-    value = float(np.mean([b.values[metric] - a.values[metric] for a, b in defined]))
-    replicates = np.mean([b.replicates[metric] - a.replicates[metric] for a, b in defined], axis=0)
-    return _entry(value, replicates) | {"over": len(defined)}
-
-
-def _entry(value: float, replicates: Floats) -> dict[str, Any]:
-    if math.isnan(value):
-        return {"difference": Estimate.missing("undefined for one network").as_json(), "p": None}
-    ends = percentile_interval(replicates)
-    known = replicates[np.isfinite(replicates)]
-    error = float(known.std(ddof=1)) if len(known) > 1 else math.nan
-    estimate = Estimate(
-        value, ends.low, ends.high, method="paired bootstrap over patients, percentile"
+    value = float(
+        np.mean([b.estimates[metric].estimate - a.estimates[metric].estimate for a, b in defined])
     )
-    p = two_sided_p(value, error)
+    apart = np.stack([b.replicates[metric] - a.replicates[metric] for a, b in defined])
+    freedom = mean_freedom(apart, [min(a.freedom, b.freedom) for a, b in defined])
+    error = replicate_error(apart.mean(axis=0))
+    entry = _entry(value, error, freedom, "paired bootstrap over patients, t")
+    return entry | {"over": len(defined)}
+
+
+def _entry(value: float, error: float, freedom: float, method: str) -> dict[str, Any]:
+    """A difference, its interval and p-value, from one standard error, so that they agree."""
+    if math.isnan(value) or math.isnan(error):
+        return {"difference": Estimate.missing("undefined for one network").as_json(), "p": None}
+    ends = difference_interval(value, error, freedom)
     return {
-        "difference": estimate.as_json(),
-        "p": None if math.isnan(p) else p,
-        "test": "paired bootstrap over patients, normal",
+        "difference": Estimate(value, ends.low, ends.high, method).as_json(),
+        "p": two_sided_p(value, error, freedom),
     }
 
 
@@ -169,7 +187,7 @@ def _verdict(entry: Mapping[str, Any], first: str, second: str) -> str:
     if p is not None and p < 0.05:
         better = second if difference["estimate"] > 0 else first
         return f"{better} better"
-    needed = entry.get("positives_to_see_0.02")
+    needed = entry.get(f"positives_to_see_{SIGHT}")
     if needed:
         return f"no difference shown (needs about {needed} positives to see {SIGHT})"
     return "no difference shown"

@@ -8,7 +8,7 @@ the scores and the settings alone: equal input gives equal bytes.
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,18 +16,16 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from benchmark.config import Config, EvaluationConfig
+from benchmark.measures import METRICS, Measured, mean, mean_estimate, measure, resampled
 from cxr import metrics
 from cxr.errors import InputError
 from cxr.estimates import Estimate
 from cxr.observations import OBSERVATIONS, POSITIVE, UNCERTAIN
 from cxr.statistics import (
     PatientResample,
-    RankedReplicates,
-    percentile_interval,
-    ranked_replicates,
+    patient_freedom,
     replicate_means,
     resample_patients,
 )
@@ -39,17 +37,6 @@ Floats = NDArray[np.float64]
 PROTOCOL_VERSION = 1
 """Raised when a metric's definition changes, so that old and new numbers are never mixed."""
 
-RATES = {
-    "f1": metrics.f1_score,
-    "precision": metrics.precision_score,
-    "recall": metrics.recall_score,
-    "specificity": metrics.specificity_score,
-    "npv": metrics.negative_predictive_value_score,
-    "accuracy": metrics.accuracy_score,
-    "balanced_accuracy": metrics.balanced_accuracy_score,
-    "mcc": metrics.matthews_score,
-}
-METRICS: tuple[str, ...] = ("auroc", "average_precision", *RATES, "brier", "log_loss")
 AGGREGATES: tuple[str, ...] = ("macro", "micro", "weighted")
 
 
@@ -76,18 +63,18 @@ def protocol_of(cases: pd.DataFrame, config: Config) -> dict[str, Any]:
         config: the resolved config.
 
     Returns:
-        "name" (source and version, a folder name), "version", the digests of the test "cases"
+        "name" (source and digest, a folder name), "version", the digests of the test "cases"
         (their ids and patients) and of their "labels", the "threshold", and "digest" of it all.
     """
     test = cases[cases["split"] == "test"].sort_values("image_id")
     parts: dict[str, Any] = {
-        "name": f"{config.data.source}-{PROTOCOL_VERSION}",
         "version": PROTOCOL_VERSION,
         "cases": _digest(test[["image_id", "patient_id"]].to_numpy(str).tobytes()),
         "labels": _digest(np.nan_to_num(_columns(test, "label"), nan=-9.0).tobytes()),
         "threshold": config.evaluation.threshold,
     }
-    return parts | {"digest": _digest(json.dumps(parts, sort_keys=True).encode())}
+    digest = _digest(json.dumps(parts, sort_keys=True).encode())
+    return parts | {"name": f"{config.data.source}-{digest[:8]}", "digest": digest}
 
 
 def _digest(content: bytes) -> str:
@@ -175,8 +162,8 @@ def evaluate(
         measure(key.present[rows, place], logits[rows, place], draws.select(rows), cut)
         for place, rows in enumerate(key.counted.T)
     ]
-    supports = [_support(cases, key, place) for place in range(len(OBSERVATIONS))]
-    reasons = [_too_few(support, settings.min_patients) for support in supports]
+    supports = [support(cases, key, place) for place in range(len(OBSERVATIONS))]
+    reasons = [too_few(support, settings.min_patients) for support in supports]
     estimable = [place for place, reason in enumerate(reasons) if reason is None]
     return {
         "schema": 1,
@@ -263,63 +250,6 @@ def check_logits(cases: pd.DataFrame, logits: np.ndarray, network: str) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Every metric of one column of scores: the value and its bootstrap replicates.
-
-    Attributes:
-        table: the confusion table at the threshold.
-        values: metric -> float.
-        replicates: metric -> (replicates,) float, NaN where undefined.
-        positives: (replicates,) positives in each replicate.
-    """
-
-    table: metrics.Confusion
-    values: dict[str, float]
-    replicates: dict[str, Floats]
-    positives: Floats
-
-
-def measure(
-    present: NDArray[np.bool_], logit: np.ndarray, draws: PatientResample, cut: float
-) -> Measured:
-    """Measure one column of scores.
-
-    Args:
-        present: (cases,) bool.
-        logit: (cases,) float.
-        draws: resample over the same cases.
-        cut: a case is called where its logit reaches this.
-    """
-    score = np.asarray(logit, dtype=np.float64)
-    table = metrics.confusion(present, score >= cut)
-    chance = expit(score)
-    squared, logs = metrics.squared_errors(present, chance), metrics.log_errors(present, chance)
-    ranked = ranked_replicates(present, score, draws, threshold=cut)
-    return Measured(
-        table=table,
-        values={
-            "auroc": metrics.auroc_score(present, score),
-            "average_precision": metrics.average_precision_score(present, score),
-            **{name: rate(table) for name, rate in RATES.items()},
-            "brier": float(squared.mean()) if len(squared) else math.nan,
-            "log_loss": float(logs.mean()) if len(logs) else math.nan,
-        },
-        replicates={
-            "auroc": ranked.auroc,
-            "average_precision": ranked.average_precision,
-            **{name: rate(_replicated_table(ranked)) for name, rate in RATES.items()},
-            "brier": replicate_means(squared, draws),
-            "log_loss": replicate_means(logs, draws),
-        },
-        positives=(ranked.tp + ranked.fn).astype(float),
-    )
-
-
-def _replicated_table(ranked: RankedReplicates) -> metrics.Confusion:
-    return metrics.Confusion(ranked.tp, ranked.fp, ranked.fn, ranked.tn)
-
-
 def _columns(cases: pd.DataFrame, kind: str) -> Floats:
     names = [f"{kind}:{name}" for name in OBSERVATIONS]
     missing = [name for name in names if name not in cases]
@@ -328,7 +258,8 @@ def _columns(cases: pd.DataFrame, kind: str) -> Floats:
     return cases[names].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _support(cases: pd.DataFrame, key: Key, place: int) -> dict[str, Any]:
+def support(cases: pd.DataFrame, key: Key, place: int) -> dict[str, Any]:
+    """Return how many images and patients have observation `place`, and how many lack it."""
     rows, present = key.counted[:, place], key.present[:, place]
     patients = cases["patient_id"]
     positive = rows & present
@@ -342,7 +273,8 @@ def _support(cases: pd.DataFrame, key: Key, place: int) -> dict[str, Any]:
     }
 
 
-def _too_few(support: Mapping[str, Any], least: int) -> str | None:
+def too_few(support: Mapping[str, Any], least: int) -> str | None:
+    """Return why an observation is not estimable, or None where it is."""
     for kind in ("positive", "negative"):
         found = support[f"{kind}_patients"]
         if found < least:
@@ -377,47 +309,11 @@ def _plain(value: float) -> float | None:
 def _estimates(measured: Measured, reason: str | None) -> dict[str, Any]:
     if reason is not None:
         return {name: Estimate.missing(reason).as_json() for name in METRICS}
-    return {
-        name: bootstrap_estimate(name, measured.values[name], measured.replicates[name]).as_json()
-        for name in METRICS
-    }
+    return {name: measured.estimates[name].as_json() for name in METRICS}
 
 
-def bootstrap_estimate(metric: str, value: float, replicates: Floats) -> Estimate:
-    """Return a metric with its interval, or the reason why there is none."""
-    if math.isnan(value):
-        return Estimate.missing(_UNDEFINED.get(metric, "undefined: a class is missing"))
-    ends = percentile_interval(replicates)
-    return Estimate(value, ends.low, ends.high, method="bootstrap over patients, percentile")
-
-
-_UNDEFINED = {
-    "precision": "undefined: no case was called positive",
-    "npv": "undefined: no case was called negative",
-    "mcc": "undefined: every case was called the same",
-}
-
-
-def _average(measured: list[Measured], *, by_support: bool) -> dict[str, Any]:
-    """Each metric's mean over the observations where it is defined."""
-    return {name: _mean_estimate(name, measured, by_support) for name in METRICS}
-
-
-def _mean_estimate(name: str, measured: list[Measured], by_support: bool) -> dict[str, Any]:
-    defined = [one for one in measured if not math.isnan(one.values[name])]
-    if not defined:
-        return Estimate.missing("no observation is estimable").as_json() | {"over": 0}
-    values = np.array([one.values[name] for one in defined])
-    replicates = np.stack([one.replicates[name] for one in defined])
-    shares = np.ones(len(defined))
-    drawn = np.ones(replicates.shape)
-    if by_support:
-        shares = np.array([one.table.tp + one.table.fn for one in defined])
-        drawn = np.stack([one.positives for one in defined])
-    mean = float((values * shares).sum() / shares.sum())
-    with np.errstate(invalid="ignore"):
-        means = (replicates * drawn).sum(axis=0) / drawn.sum(axis=0)
-    return bootstrap_estimate(name, mean, means).as_json() | {"over": len(defined)}
+def _average(measured: Sequence[Measured], *, by_support: bool) -> dict[str, Any]:
+    return {name: mean_estimate(name, measured, by_support=by_support) for name in METRICS}
 
 
 def _micro(key: Key, logits: Floats, draws: PatientResample, cut: float) -> dict[str, Any]:
@@ -425,8 +321,14 @@ def _micro(key: Key, logits: Floats, draws: PatientResample, cut: float) -> dict
     rows, columns = np.nonzero(key.counted)
     pooled = measure(key.present[rows, columns], logits[rows, columns], draws.select(rows), cut)
     right = (~key.counted | (key.present == (logits >= cut))).all(axis=1).astype(float)
+    sizes = np.bincount(draws.patient).astype(float)
+    subset = resampled(
+        "subset_accuracy", mean(right), replicate_means(right, draws), patient_freedom(sizes)
+    )
     over = {"over": int(key.counted.any(axis=0).sum())}
-    subset = bootstrap_estimate("subset_accuracy", right.mean(), replicate_means(right, draws))
-    return {name: document | over for name, document in _estimates(pooled, None).items()} | {
-        "subset_accuracy": subset.as_json() | over
+    return {
+        name: entry | over
+        for name, entry in (
+            _estimates(pooled, None) | {"subset_accuracy": subset.as_json()}
+        ).items()
     }

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.evaluation import AGGREGATES, METRICS
+from benchmark.evaluation import AGGREGATES
+from benchmark.measures import METRICS
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
 

@@ -1,8 +1,24 @@
 """Uncertainty of metrics, with the patient as the unit: resampling, intervals, tests."""
 
-from cxr.statistics.comparison import holm, two_sided_p
+from cxr.statistics.comparison import holm, permutation_p, two_sided_p
 from cxr.statistics.delong import ClusteredAurocs, clustered_aurocs
-from cxr.statistics.intervals import Interval, logit_interval, percentile_interval
+from cxr.statistics.intervals import (
+    EXTRA_FREEDOM,
+    UNKNOWN,
+    Interval,
+    area_freedom,
+    auroc_interval,
+    difference_interval,
+    effective_patients,
+    logit_interval,
+    patient_freedom,
+    percentile_interval,
+    pooled_freedom,
+    ratio_interval,
+    replicate_error,
+    replicate_interval,
+    wilson_interval,
+)
 from cxr.statistics.resampling import (
     PatientResample,
     RankedReplicates,
@@ -12,16 +28,29 @@ from cxr.statistics.resampling import (
 )
 
 __all__ = [
+    "EXTRA_FREEDOM",
+    "UNKNOWN",
     "ClusteredAurocs",
     "Interval",
     "PatientResample",
     "RankedReplicates",
+    "area_freedom",
+    "auroc_interval",
     "clustered_aurocs",
+    "difference_interval",
+    "effective_patients",
     "holm",
     "logit_interval",
+    "patient_freedom",
     "percentile_interval",
+    "permutation_p",
+    "pooled_freedom",
     "ranked_replicates",
+    "ratio_interval",
+    "replicate_error",
+    "replicate_interval",
     "replicate_means",
     "resample_patients",
     "two_sided_p",
+    "wilson_interval",
 ]

@@ -26,14 +26,24 @@ class ClusteredAurocs:
         covariance: (scores, scores); NaN with fewer than two patients of either class.
         influence: (patients, scores) what each patient moves the area by, to first order; sums
             to 0. Rows follow the patients in sorted order.
-        positive_patients, negative_patients: patients with at least one such case.
+        positives, negatives: (patients,) cases of each class.
     """
 
     auroc: Floats
     covariance: Floats
     influence: Floats
-    positive_patients: int
-    negative_patients: int
+    positives: Floats
+    negatives: Floats
+
+    @property
+    def positive_patients(self) -> int:
+        """Patients with at least one positive case."""
+        return int((self.positives > 0).sum())
+
+    @property
+    def negative_patients(self) -> int:
+        """Patients with at least one negative case."""
+        return int((self.negatives > 0).sum())
 
 
 def clustered_aurocs(y_true: ArrayLike, scores: ArrayLike, patient: ArrayLike) -> ClusteredAurocs:
@@ -64,8 +74,8 @@ def clustered_aurocs(y_true: ArrayLike, scores: ArrayLike, patient: ArrayLike) -
             blank,
             np.full((columns, columns), np.nan),
             np.full((width, columns), np.nan),
-            int((positives > 0).sum()),
-            int((negatives > 0).sum()),
+            positives,
+            negatives,
         )
     above, below = placements(truth, values)
     area = above.mean(axis=0)
@@ -75,8 +85,8 @@ def clustered_aurocs(y_true: ArrayLike, scores: ArrayLike, patient: ArrayLike) -
         auroc=area,
         covariance=_covariance(hits, misses, positives, negatives),
         influence=hits / positives.sum() + misses / negatives.sum(),
-        positive_patients=int((positives > 0).sum()),
-        negative_patients=int((negatives > 0).sum()),
+        positives=positives,
+        negatives=negatives,
     )
 
 

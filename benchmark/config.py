@@ -88,6 +88,7 @@ class TrainingConfig:
     epochs: int = 10
     batch_size: int = 16
     loss: Literal["bce", "weighted", "class-balanced", "focal", "asymmetric"] = "bce"
+    prior_bias: bool = False  # start the head's bias at the log-odds of the training targets
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: float = 1e-4
     weight_decay: float = 0.0

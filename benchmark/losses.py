@@ -105,6 +105,15 @@ def effective_weights(count: Tensor, *, beta: float = BALANCE_BETA) -> Tensor:
     return (1 - beta) / (1 - beta ** count.clamp(min=1))
 
 
+def prevalence(targets: Tensor, counted: Tensor) -> Tensor:
+    """Return (14,) shares of positives among the counted cases, never quite 0 or 1.
+
+    Half a positive and half a negative case are added to each observation's (Jeffreys' prior).
+    """
+    weights = counted.to(targets.dtype)
+    return ((targets * weights).sum(dim=0) + 0.5) / (weights.sum(dim=0) + 1)
+
+
 def build_loss(name: str, targets: Tensor, counted: Tensor) -> Loss:
     """Return the loss called `name`, with what it needs from the training targets.
 

@@ -47,12 +47,12 @@ from benchmark.checkpoints import (
 from benchmark.config import TrainingConfig
 from benchmark.devices import autocast, check_precision, place, reproducible, resolve_device
 from benchmark.events import Events
-from benchmark.losses import Loss, build_loss
+from benchmark.losses import Loss, build_loss, prevalence
 from benchmark.prediction import predict
 from benchmark.schedules import SCHEDULES, Schedule
 from cxr.errors import InputError
 from cxr.metrics import auroc_score
-from cxr.networks import build_network, parameter_count, weights_mb
+from cxr.networks import build_network, parameter_count, set_prior_bias, weights_mb
 from cxr.tensors import to_input
 
 HISTORY = ("epoch", "train_loss", "validation_loss", "validation_auroc", "learning_rate")
@@ -188,7 +188,12 @@ def train_network(
 
 def _start(task: _Task) -> _State:
     settings, data = task.settings, task.data
+    targets, counted = (
+        torch.from_numpy(x[data.train_rows]).to(task.device) for x in (data.targets, data.counted)
+    )
     model = build_network(task.network, weights=settings.weights)
+    if settings.prior_bias:
+        set_prior_bias(task.network, model, prevalence(targets, counted))
     model = place(model, task.device, channels_last=settings.channels_last)
     optimizer = OPTIMIZERS[settings.optimizer](
         model.parameters(),
@@ -197,17 +202,12 @@ def _start(task: _Task) -> _State:
         fused=task.device.type in ("cpu", "cuda"),  # one pass over the weights: half the time
     )
     steps = settings.epochs * batch_count(len(data.train_rows), settings.batch_size)
-    targets, counted = (x[data.train_rows] for x in (data.targets, data.counted))
     return _State(
         model=model,
         optimizer=optimizer,
         schedule=SCHEDULES[settings.schedule](optimizer, settings, steps),
         scaler=torch.amp.GradScaler(task.device.type, enabled=settings.precision == "fp16"),
-        loss=build_loss(
-            settings.loss,
-            torch.from_numpy(targets).to(task.device),
-            torch.from_numpy(counted).to(task.device),
-        ),
+        loss=build_loss(settings.loss, targets, counted),
     )
 
 

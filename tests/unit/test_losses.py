@@ -14,6 +14,7 @@ from benchmark.losses import (
     class_balanced_loss,
     effective_weights,
     focal_loss,
+    prevalence,
 )
 
 
@@ -143,3 +144,11 @@ def test_class_balanced_weighs_the_rare_class_more():
     weights = loss.keywords
     assert weights["positive"][0] > 10 * weights["negative"][0]
     assert weights["negative"][1] > 10 * weights["positive"][1]
+
+
+def test_prevalence_counts_what_counts_and_is_never_certain():
+    """Prevalence is of counted cases; an observation that never occurs is rare, not impossible."""
+    targets = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    counted = torch.tensor([[True, True], [True, True], [True, False]])
+    expected = torch.tensor([2.5 / 4, 0.5 / 3])
+    torch.testing.assert_close(prevalence(targets, counted), expected)

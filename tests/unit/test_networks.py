@@ -15,12 +15,13 @@ from cxr.networks import (
     build_network,
     check_weights,
     parameter_count,
+    set_prior_bias,
     target_layer,
     weights_mb,
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def densenet():
     torch.manual_seed(0)
     return build_network("densenet121").eval()
@@ -187,3 +188,12 @@ def test_failed_download_tells_the_ways_out(monkeypatch):
     assert "https://download.pytorch.org/models/resnet50-0676ba61.pth" in message
     assert "set training.weights to its path" in message
     assert 'training.weights = "none"' in message
+
+
+def test_prior_bias_makes_the_head_answer_with_the_prevalence(densenet):
+    """With its bias set, a head whose weights are zero answers with each prevalence."""
+    prevalence = torch.linspace(0.01, 0.9, 14)
+    torch.nn.init.zeros_(densenet.classifier.weight)
+    set_prior_bias("densenet121", densenet, prevalence)
+    answers = densenet(torch.zeros(1, 3, 32, 32)).sigmoid()[0]
+    torch.testing.assert_close(answers, prevalence)

@@ -214,6 +214,18 @@ def test_progress_counts_every_image(data, tmp_path):
     assert [set(row) for row in events.rows] == [set(benchmark.training.HISTORY)] * 3
 
 
+def test_prior_bias_starts_at_the_prevalence(data, tmp_path):
+    """With prior_bias, the first epoch's loss is below that of a network that starts at 1/2."""
+    rare = replace(data, targets=(data.targets * (np.arange(24) % 4 == 0)[:, None]))
+    losses = {}
+    for prior in (False, True):
+        settings = replace(SETTINGS, epochs=1, learning_rate=1e-5, prior_bias=prior)
+        train(rare, tmp_path / str(prior), settings)
+        row = next(csv.DictReader((tmp_path / str(prior) / "history.csv").open()))
+        losses[prior] = float(row["train_loss"])
+    assert losses[True] < losses[False] - 0.1
+
+
 def test_uncounted_targets_do_not_train(data, tmp_path):
     """What a target says where it does not count has no influence."""
     counted = data.counted.copy()

@@ -2,8 +2,8 @@
 
 The codestream's own header is read first and must agree with the DICOM header, so that neither a
 false size is allocated nor a wrong picture made. One decoder per syntax, the fastest well-kept
-one: libjpeg-turbo for all of JPEG, CharLS for JPEG-LS, OpenJPEG for JPEG 2000 (at a lower
-resolution where that is enough), OpenJPH for high-throughput JPEG 2000.
+one: libjpeg-turbo for all of JPEG, CharLS for JPEG-LS, OpenJPEG for JPEG 2000 of both kinds (at a
+lower resolution where that is enough).
 DICOM PS3.5 section 8 and annexes A and G.
 """
 
@@ -25,8 +25,9 @@ _NATIVE = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", ""
 _RLE = "1.2.840.10008.1.2.5"
 _JPEG = {f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70)}
 _JPEG_LS = {f"1.2.840.10008.1.2.4.{number}" for number in (80, 81)}
-_JPEG_2000 = {f"1.2.840.10008.1.2.4.{number}" for number in (90, 91)}
-_HTJ2K = {f"1.2.840.10008.1.2.4.{number}" for number in (201, 202, 203)}
+_JPEG_2000 = {f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 201, 202, 203)}
+_TAIL = 4096  # bytes of padding that may follow the end marker
+_COMPRESSED = {_RLE} | _JPEG | _JPEG_LS | _JPEG_2000
 _LOSSY = {f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 81, 91, 203)}
 
 
@@ -113,22 +114,22 @@ def read_frame(file: DicomFile, layout: Layout, *, smallest: int = 0) -> Frame:
     syntax = file.transfer_syntax
     if syntax in _NATIVE:
         return Frame(_native(file, layout), layout)
+    if syntax not in _COMPRESSED:
+        raise RadiographError(f"no decoder covers its transfer syntax {syntax[:64]}.")
     stream = _joined_fragments(file)
-    plain = replace(layout, shift=0)
     if syntax == _RLE:
         return Frame(_rle(stream, layout), layout)
+    # No code writes these two bytes before its end, so a stream without them breaks off.
+    if b"\xff\xd9" not in stream[-_TAIL:]:
+        raise RadiographError("it is truncated: its compressed pixels have no end marker.")
+    reduced = 0
     if syntax in _JPEG:
         words = _decode(imagecodecs.jpeg8_decode, stream, jpeg_header(stream), layout)
     elif syntax in _JPEG_LS:
         words = _decode(imagecodecs.jpegls_decode, stream, jpeg_header(stream), layout)
-    elif syntax in _HTJ2K:
-        words = _decode(imagecodecs.htj2k_decode, stream, jpeg2000_header(stream), layout)
-    elif syntax in _JPEG_2000:
-        words, reduced = _jpeg2000(stream, layout, smallest)
-        return Frame(words, plain, reduced, lossy=syntax in _LOSSY)
     else:
-        raise RadiographError(f"no decoder covers its transfer syntax {syntax[:64]}.")
-    return Frame(words, plain, lossy=syntax in _LOSSY)
+        words, reduced = _jpeg2000(stream, layout, smallest)
+    return Frame(words, replace(layout, shift=0), reduced, lossy=syntax in _LOSSY)
 
 
 def _check_layout(layout: Layout) -> None:

@@ -20,6 +20,9 @@ CHANGES = frozenset("C^sN")
 OPENERS = frozenset("djMC^s")
 """After a comma or "and" these start a phrase of its own, that a negation does not reach."""
 
+_FAR = 48
+"""Letters, or mentions of one list, that a decision looks back over: keeps the pass linear."""
+
 Value = float | None
 
 
@@ -116,8 +119,8 @@ class _Reader:
         step = _STEPS.get(letter)
         if step is not None:
             step(self, place, letter)
-        self.since += letter
-        self.gap += letter
+        self.since = self.since[-_FAR:] + letter
+        self.gap = self.gap[-_FAR:] + letter
 
     # ------------------------------------------------------------------ mentions
 
@@ -146,9 +149,9 @@ class _Reader:
 
     def _ends(self, place: int) -> bool:
         """Whether the open scope ends before the mention at `place`."""
-        if not self.used:
-            return False
         since = self.since
+        if not self.used:
+            return self.scope == "n" and self._leaves_unknown(place)
         if "|" in since or "y" in since or "l" in since or "c" in since or "g" in since:
             return False
         if "W" in since:
@@ -157,10 +160,18 @@ class _Reader:
             return False
         cut = max(since.rfind(","), since.rfind("&"), since.rfind("/"))
         if cut < 0:
-            return any(letter in since for letter in "xLMdjo")
+            return self._verb_follows(place) or any(letter in since for letter in "xLMdjo")
         if "Y" in since[:cut]:
             return True
         opens = any(letter in OPENERS for letter in since[cut + 1 :])
+        return (opens or self._verb_follows(place)) and not self._or_follows(place)
+
+    def _leaves_unknown(self, place: int) -> bool:
+        """Whether a negated other thing ended: "the apex is not included, and mild edema"."""
+        cut = max(self.since.rfind(","), self.since.rfind("&"))
+        if cut < 0 or "x" not in self.since[:cut]:
+            return False
+        opens = any(letter in OPENERS for letter in self.since[cut + 1 :])
         return (opens or self._verb_follows(place)) and not self._or_follows(place)
 
     def _verb_follows(self, place: int) -> bool:
@@ -188,7 +199,9 @@ class _Reader:
         trigger = last.element - 1
         while trigger > previous.element and self.shape[trigger] not in "|y":
             trigger -= 1
-        for mention in self._joined(len(self.mentions) - 1, "|y/", of_a_kind=True):
+        doubted = previous.value == -1.0  # the list before is done
+        joined = [last] if doubted else self._joined(len(self.mentions) - 1, "|y/", of_a_kind=True)
+        for mention in joined:
             if mention.letter not in "DS" and mention.value == 1.0:
                 mention.value, mention.trigger, mention.convention = -1.0, trigger, "C10"
 
@@ -196,7 +209,7 @@ class _Reader:
         """Return the mention at `last` and those before it in one list with it."""
         found = [self.mentions[last]]
         place = last
-        while place > self.barrier:
+        while place > self.barrier and len(found) < _FAR:
             link = self.mentions[place].link
             if not link or link not in (links if len(found) == 1 else links + ","):
                 break
@@ -310,6 +323,7 @@ class _Reader:
             return
         for mention in self.mentions:
             mention.value, mention.trigger, mention.convention = None, place, "C12"
+        self.prior = False
         self._open("e", place)
 
     def _there_was(self, place: int, letter: str) -> None:
@@ -369,6 +383,8 @@ class _Reader:
         last = len(self.mentions) - 1
         if self.mentions[last].letter == "D" and self.tip and letter in "qQH":
             return
+        if self._other_subject():
+            return
         value, convention = _AFTER[letter]
         links = "|&/y" if letter == "H" else "|&/ycW"
         for mention in self._joined(last, links, of_a_kind=letter == "H"):
@@ -378,6 +394,15 @@ class _Reader:
                 continue
             mention.value, mention.trigger, mention.convention = value, place, convention
             mention.scoped = True
+
+    def _other_subject(self) -> bool:
+        """Whether the trigger speaks of anatomy: "edema, the lungs have cleared"."""
+        place = self.gap.rfind("A")
+        return place >= 0 and self.gap[:place].rstrip("dxM")[-1:] in tuple(",&T:V1z")
+
+    def _borderline(self, place: int, letter: str) -> None:
+        if self._next(place, "xM") in MENTIONS:
+            self._open("p", place)
 
     def _absent_either(self, place: int, letter: str) -> None:
         if self._noun_follows(place):
@@ -428,6 +453,7 @@ _STEPS = {
     "a": _Reader._there_was,
     "1": _Reader._was,
     "0": _Reader._normal,
+    "B": _Reader._borderline,
     "k": _Reader._kept,
     "T": _Reader._contrast,
     "P": _Reader._contrast,

@@ -44,7 +44,8 @@ def read_phrases(text: str, *, file: str) -> Iterator[Phrase]:
         InputError: a line that can't be read; says file, line and reason.
     """
     macros: dict[str, str] = {}
-    kind, names = "", ()
+    kind: str = ""
+    names: tuple[str, ...] = ()
     for number, line in enumerate(text.splitlines(), start=1):
         where = f"{file} line {number}"
         content = line.split("#", 1)[0].strip()

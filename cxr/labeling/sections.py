@@ -51,6 +51,7 @@ _KINDS = {
     **dict.fromkeys(_PREFACE.split("|"), "preface"),
     **dict.fromkeys(_CLOSING.split("|"), "closing"),
 }
+_LAST_WORDS = frozenset(name.split(" ")[-1].split("/")[-1].rstrip("s") for name in _KINDS)
 _LONGEST_HEADING = 80
 _LONGEST_SUFFIX = 4
 _STRIPPED = re.compile(r"\([^)]*\)|[^a-z/ ]+")
@@ -108,6 +109,9 @@ def _colon_headings(folded: str) -> list[tuple[int, int, str, str]]:
     colon = folded.find(":")
     while colon >= 0:
         start = max(floor, colon - _LONGEST_HEADING)
+        if not _may_head(folded, start, colon):
+            colon = folded.find(":", colon + 1)
+            continue
         line = folded[start:colon]
         breaks = [match.end() for match in _BREAK.finditer(line)]
         if breaks:
@@ -119,6 +123,14 @@ def _colon_headings(folded: str) -> list[tuple[int, int, str, str]]:
             floor = colon + 1
         colon = folded.find(":", colon + 1)
     return marks
+
+
+def _may_head(folded: str, start: int, colon: int) -> bool:
+    """Whether what stands before the colon at all looks like a heading: cheap, for speed."""
+    last = folded[max(start, colon - 24) : colon].rstrip(" \t()s").rpartition(" ")[2]
+    return last.rpartition("\n")[2] in _LAST_WORDS or any(
+        folded.find(word, start, colon) >= 0 for word in ("chest", "thorax", "cxr")
+    )
 
 
 def _name_heading(line: str) -> tuple[str, str, int] | None:

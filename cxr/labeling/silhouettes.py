@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 STATES = frozenset("+^0BKsCNkH")
 _MENTIONS = frozenset("FfGUDOZ")
+_FAR = 48
+_FEW = 8
+"""How far back a decision looks, so that the pass stays linear."""
 
 
 class State(NamedTuple):
@@ -81,7 +84,7 @@ class _Reader:
             self.pending = []
         elif letter == "W" and self.stated:
             self.group = []
-        self.since += letter
+        self.since = self.since[-_FAR:] + letter
 
     def _subject(self, place: int, letter: str) -> None:
         before = self.since.rstrip("dxM")
@@ -109,18 +112,18 @@ class _Reader:
         self.since = ""
 
     def _state(self, place: int, letter: str) -> None:
-        state = self._judge(letter)
+        state = "" if self.since.rstrip("x")[-1:] == "~" else self._judge(letter)
         if state:
             apart = not self.group or self.stated or any(c in self.since for c in ",&")
             if apart and self._subject_follows(place):
-                self.pending.append((state, place))
+                self.pending = [*self.pending[-_FEW:], (state, place)]
             elif self.group:
-                for subject in self.group:
+                for subject in self.group[-_FAR:]:
                     if subject >= 0:
                         self.said[subject].append((state, place))
                 self.stated = True
                 self.carried = []
-        self.since += "."
+        self.since = self.since[-_FAR:] + "."
 
     def _judge(self, letter: str) -> str:
         """Return the state that `letter` means here: "+", "0", "B", "K", "s", or "?" in doubt."""

@@ -23,16 +23,20 @@ _FOLDS = str.maketrans(
 )  # fmt: skip
 
 _WORDS = re.compile(
-    r"""( and/or \b | [bcehnrsw]/[aclopr] \b | w/ (?=\s)   # and/or c/w h/o r/o s/p w/o, with
-        | vs\. | v\.s\. | [ap]\.m\.? | (?:dr|mr|ms|mrs|e\.g|i\.e|approx|viz|al)\.
+    r"""( [a-z]+
+          (?: (?=['/.]) (?: '[a-z]+                         # can't
+                          | (?<=\bvs)\. | (?<=\bdr)\. | (?<=\be)\.g\. | (?<=\bi)\.e\.
+                          | (?<=\b[ap])\.m\.?
+                          | (?<=\band)/or\b
+                          | (?<=\b[chsrw])/[worp]\b         # c/w h/o s/p r/o w/o
+                          | (?<=\bw)/(?=\s) ) )?           # w/ effusion
+        | [.;!]+ | ,+ | \(+ | :+ | \?+ | [/&]
         | \d+ (?: [.,:/] \d+ )* [a-z]*                      # 1.5, 3:15, 12/3/2019, 5th
         | \x02                                              # a question mark that ends
         | (?<=\s)-+(?=\s)                                   # a dash between phrases
-        | [^\W\d_]+ (?: ' [^\W\d_]+ )*
-        | [.;!]+ | [,?:/()&]
         | \n [ \t]* (?: \n \s* )+ (?: [-*] \s | \d+ [.)] \s )?   # blank line, bullet, number
         | \n [ \t]* (?: [-*] \s | \d+ [.)] \s )
-    )""",
+        | [^\W\d_]+ )""",
     re.VERBOSE,
 )
 _ENDING_QUESTION = re.compile(r"(?<=[^\s(])\?(?=\s|$|[.)])")
@@ -54,14 +58,15 @@ def fold_text(text: str) -> str:
     return _ENDING_QUESTION.sub("\x02", folded) if "?" in folded else folded
 
 
-def split_words(folded: str) -> tuple[list[str], list[int]]:
-    """Split folded text into pieces: between words and words in turn.
+def split_words(folded: str, *, offset: int = 0) -> tuple[list[str], list[int], list[int]]:
+    """Split folded text into words and punctuation marks.
 
     Returns:
-        pieces, where every odd one is a word or a mark; and for each piece where it ends.
+        words and marks; where each starts, and where each ends, counted from `offset`.
     """
-    pieces = _WORDS.split(folded)
-    return pieces, list(accumulate(map(len, pieces)))
+    pieces = _WORDS.split(folded)  # what lies between words, and words, in turn
+    ends = list(accumulate(map(len, pieces), initial=offset))
+    return pieces[1::2], ends[1:-1:2], ends[2::2]
 
 
 class Lexicon(dict[str, str]):
@@ -103,6 +108,8 @@ class Lexicon(dict[str, str]):
     def _sign(self, word: str) -> str:
         if word[0] in _ENDINGS:
             return BOUNDARY
+        if not word[0].isalnum():
+            return self._known.get(word[0], UNKNOWN)
         if _SKIPPED.fullmatch(word):
             return UNKNOWN
         if MIN_FORGIVEN <= len(word) <= MAX_FORGIVEN and word.isascii() and word.isalpha():

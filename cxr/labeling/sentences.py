@@ -1,0 +1,104 @@
+"""One sentence to its mentions: phrases found, assertion decided, conventions C5 and C6 applied."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from cxr.labeling.assertion import NOUNS, decide
+from cxr.labeling.vocabulary import load_vocabulary
+from cxr.labeling.words import BOUNDARY
+from cxr.observations import NEGATIVE, OBSERVATIONS, POSITIVE, UNCERTAIN
+
+OTHER = 0
+"""Stands for a pathology outside the 14: the place of No Finding, which is never mentioned."""
+
+LONGEST_KEPT = 200
+"""Words of the longest sentence whose reading is remembered."""
+
+_CARDIOMEGALY = OBSERVATIONS.index("Cardiomegaly")
+
+
+class Mention(NamedTuple):
+    """A finding stated, denied or doubted in a sentence.
+
+    Attributes:
+        observations: indices into OBSERVATIONS; (OTHER,) for pathology outside the 14.
+        value: 1.0, 0.0 or -1.0.
+        first, last: the words of the finding: from `first` up to, not including, `last`.
+        trigger: the same for the words that decided; None without a trigger.
+        convention: such as "C7".
+    """
+
+    observations: tuple[int, ...]
+    value: float
+    first: int
+    last: int
+    trigger: tuple[int, int] | None
+    convention: str
+
+
+def find_sentences(signs: str) -> Iterator[tuple[int, int]]:
+    """Yield the first word and the end of every sentence of a text given as characters."""
+    start = 0
+    while start < len(signs):
+        stop = signs.find(BOUNDARY, start)
+        if stop < 0:
+            stop = len(signs)
+        if stop > start:
+            yield start, stop
+        start = stop + 1
+
+
+def read_sentence(signs: str) -> tuple[Mention, ...]:
+    """Return the mentions of a sentence, in order.
+
+    Args:
+        signs: the sentence, one character of the lexicon for each word.
+    """
+    return _remembered(signs) if len(signs) <= LONGEST_KEPT else _read(signs)
+
+
+def _read(signs: str) -> tuple[Mention, ...]:
+    vocabulary = load_vocabulary()
+    letters: list[str] = []
+    spans: list[tuple[int, int, int]] = []  # phrase, first word, end
+    end = 0
+    for phrase, first, last in vocabulary.automaton.find_matches_as_indexes(signs):
+        if first > end:
+            letters.append("x")
+            spans.append((-1, end, first))
+        letter = vocabulary.kinds[phrase]
+        if letters and letter == letters[-1] and letter not in NOUNS:  # "no, no" is one no
+            spans[-1] = (phrase, spans[-1][1], last)
+        else:
+            letters.append(letter)
+            spans.append((phrase, first, last))
+        end = last
+    if not letters:
+        return ()
+    if end < len(signs):
+        letters.append("x")
+        spans.append((-1, end, len(signs)))
+    mentions = []
+    for element, value, trigger, convention in decide("".join(letters)):
+        letter = letters[element]
+        if value is None or letter == "Z":
+            continue
+        phrase, first, last = spans[element]
+        decided = spans[trigger][1:] if trigger >= 0 else None
+        if letter == "G" and value == POSITIVE:
+            value, convention = UNCERTAIN, "C6"
+        observations = vocabulary.observations[phrase] or (OTHER,)
+        mentions.append(Mention(observations, value, first, last, decided, convention))
+        if letter == "U" and value != NEGATIVE:
+            mentions.append(Mention((_CARDIOMEGALY,), UNCERTAIN, first, last, decided, "C5"))
+    return tuple(mentions)
+
+
+_remembered = lru_cache(maxsize=1 << 16)(_read)
+
+
+def forget() -> None:
+    """Forget the sentences read so far; for timing, labels never depend on them."""
+    _remembered.cache_clear()
+    decide.cache_clear()

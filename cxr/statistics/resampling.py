@@ -155,11 +155,10 @@ def _replicate(
     return RankedReplicates(areas, precisions, *table)
 
 
-def _times(counts: NDArray[np.uint16], columns: Floats, block: int = 256) -> Floats:
+def _times(counts: NDArray[np.uint16], columns: Floats) -> Floats:
     """`counts @ columns`, in blocks, so that no float copy of all counts is made."""
-    return np.concatenate(
-        [counts[start : start + block] @ columns for start in range(0, len(counts), block)]
-    )
+    blocks = range(0, len(counts), BLOCK)
+    return np.concatenate([counts[at : at + BLOCK].astype(float) @ columns for at in blocks])
 
 
 @numba.njit(cache=True, nogil=True)

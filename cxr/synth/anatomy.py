@@ -56,19 +56,23 @@ def build_frontal(
         shape: what findings change in the anatomy.
         patient_seed: fixes vessels and bowel gas, equal on all images of the patient.
     """
-    rng = np.random.default_rng([patient_seed, 23])
-    cavity, wall, top = _cavity(grid, build)
+    # a stream each, so that fuller vessels do not move the bowel gas
+    vessel_rng, bowel_rng, body_rng = (
+        np.random.default_rng([patient_seed, part]) for part in (23, 24, 25)
+    )
+    cavity, wall = _cavity(grid, build)
     above, base = _diaphragm(grid, build, pose, shape)
     organs, heart, mediastinum = _centre(grid, build, pose, shape)
     belly = np.float32(11.0) * np.sqrt(np.maximum(-above, 0))
     lung = np.maximum(cavity - np.maximum(organs, belly), 0)
     marks = _landmarks(build, pose, base)
-    vessels = np.float32(1.5) * _lung_vessels(grid, build, shape, marks, rng)
+    vessels = np.float32(1.5) * _lung_vessels(grid, build, shape, marks, vessel_rng)
     vessels *= _fade(wall, above, lung) * np.where(heart, np.float32(0.5), np.float32(1))
     ribs, breaks = draw_ribs(grid, build, pose, shape.breaks)
     bone = ribs + draw_spine(grid, build, pose) + draw_shoulders(grid, build, pose)
     bone += _arch_calcium(grid, build, pose)
-    body = _body(grid, build, pose, rng) - _airways(grid, marks) - _bowel(grid, base, rng)
+    body = _body(grid, build, pose, body_rng) - _airways(grid, marks)
+    body -= _bowel(grid, base, bowel_rng)
     return Scene(
         grid=grid,
         pose=pose,
@@ -81,15 +85,14 @@ def build_frontal(
         metal=grid.zeros(),
         wall=wall,
         above=above,
-        apex_cm=top,
         base_cm=base,
         heart=heart,
         mediastinum=mediastinum,
     )
 
 
-def _cavity(grid: Grid, build: Build) -> tuple[Field, Field, float]:
-    """Return the chest's depth without organs, the distance to its wall, and its top."""
+def _cavity(grid: Grid, build: Build) -> tuple[Field, Field]:
+    """Return the chest's depth without organs, and the distance to its wall."""
     dip = np.maximum(5.2 - np.abs(grid.x), 0)
     y = (grid.y - np.float32(0.11) * dip * dip) / np.float32(build.height)
     half = look_up(y, _HALF_WIDTH) * np.float32(build.width)
@@ -98,7 +101,7 @@ def _cavity(grid: Grid, build: Build) -> tuple[Field, Field, float]:
     ratio *= ratio
     chord = depth * np.sqrt(np.maximum(1 - ratio * ratio, 0))
     wall = np.minimum(half - np.abs(grid.x), np.float32(1.1) * y)
-    return chord, wall, 0.0
+    return chord, wall
 
 
 _DOME = tuple(

@@ -106,7 +106,7 @@ def _chest(scene: Scene, finding: Finding, rng: np.random.Generator) -> list[Tub
     enter = base - rng.uniform(2.0, 6.0)
     wall = 13.6 * scene.build.width
     if rng.random() < 0.7:
-        tip = (side * rng.uniform(4.5, 7.5), scene.apex_cm + rng.uniform(2.0, 4.5))
+        tip = (side * rng.uniform(4.5, 7.5), rng.uniform(2.0, 4.5))
     else:
         tip = (side * rng.uniform(4.0, 6.5), base - rng.uniform(1.0, 3.0))
     way = [(side * (wall + 5), enter + 3.5), (side * (wall + 0.5), enter + 0.5),

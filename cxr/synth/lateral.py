@@ -35,7 +35,7 @@ def build_lateral(
     grid: Grid, build: Build, pose: Pose, shape: Shape, *, patient_seed: int
 ) -> Scene:
     """Return the scene of a lateral view; arguments as in `anatomy.build_frontal`."""
-    rng = np.random.default_rng([patient_seed, 29])
+    vessel_rng, body_rng = (np.random.default_rng([patient_seed, part]) for part in (29, 30))
     cavity, wall = _cavity(grid, build)
     above, base = _diaphragm(grid, build, pose, shape)
     organs, heart, great = _centre(grid, build, pose, shape)
@@ -44,8 +44,10 @@ def build_lateral(
     marks = _landmarks(build, pose, base)
     bone, breaks = _bones(grid, build, shape)
     near = smooth_step((wall - np.float32(0.2)) / np.float32(2))
-    vessels = _vessels(grid, build, shape, marks, rng) * near * np.minimum(lung / np.float32(4), 1)
-    body = _body(grid, build, rng) - draw_tubes(grid, [Tube(marks.trachea, 0.9)])
+    vessels = (
+        _vessels(grid, build, shape, marks, vessel_rng) * near * np.minimum(lung / np.float32(4), 1)
+    )
+    body = _body(grid, build, body_rng) - draw_tubes(grid, [Tube(marks.trachea, 0.9)])
     return Scene(
         grid=grid,
         pose=pose,
@@ -58,7 +60,6 @@ def build_lateral(
         metal=grid.zeros(),
         wall=wall,
         above=above,
-        apex_cm=0.0,
         base_cm=base,
         heart=heart,
         mediastinum=great,

@@ -44,7 +44,7 @@ def place(
         depth: range of the distance to the chest wall, 0 at the wall and 1 at the hilum.
     """
     low, high = _ZONES[zone]
-    y = scene.apex_cm + rng.uniform(low, high) * (scene.base_cm[side] - scene.apex_cm)
+    y = rng.uniform(low, high) * scene.base_cm[side]
     row = int(np.clip(np.argmin(np.abs(scene.grid.y[:, scene.grid.size // 2] - y)), 0, None))
     inside = (scene.on_side(side)[row] > 0.9) & (scene.above[row] > 0.3) & ~scene.heart[row]
     columns = np.flatnonzero(inside)
@@ -243,7 +243,7 @@ def edema(scene: Scene, finding: Finding, strength: float, rng: np.random.Genera
         )
         haze = np.maximum(haze, wing * scene.on_side(side))
         lines += _kerley(scene, side, finding.severity, rng)
-    base = smooth_step((grid.y - np.float32(scene.apex_cm + 6)) / np.float32(12))
+    base = smooth_step((grid.y - np.float32(6)) / np.float32(12))
     grain = 1 + 0.09 * cloud(grid, rng, scale_cm=0.5) + 0.1 * cloud(grid, rng, scale_cm=1.8)
     both = (scene.wall > 0) & (scene.lung > 0.1)
     share = (

@@ -13,9 +13,8 @@ def pneumothorax(
     """Air between lung and wall: a thin pleural line, darker and without vessels beyond it."""
     side = pick_side(finding.side, rng)
     grid = scene.grid
-    length = scene.base_cm[side] - scene.apex_cm
     gap = 1.3 + 4.0 * finding.severity
-    height = np.clip((grid.y - np.float32(scene.apex_cm)) / np.float32(length), 0, 1)
+    height = np.clip(grid.y / np.float32(scene.base_cm[side]), 0, 1)
     lower = np.float32(0.4 + 0.6 * finding.severity)  # a large one reaches down to the base
     width = np.float32(gap) * (1 - (1 - lower) * height) * (1 + 0.05 * cloud(grid, rng, scale_cm=4))
     inward = scene.wall - width
@@ -73,7 +72,7 @@ def pleural_thickening(
         low, high = {
             "upper": (-1.0, 7.0), "middle": (5.0, 15.0), "lower": (11.0, 25.0)
         }.get(finding.zone, (2.0, 24.0))  # fmt: skip
-        y = scene.grid.y - np.float32(scene.apex_cm)
+        y = scene.grid.y
         along = smooth_step((y - low) / np.float32(2)) * smooth_step((high - y) / np.float32(2))
         rind = smooth_step((thick - scene.wall) / np.float32(0.25)) * along * scene.on_side(side)
         share = np.maximum(share, rind)

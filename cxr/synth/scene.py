@@ -189,7 +189,7 @@ class Scene:
         metal: attenuation of what is no tissue (no unit).
         wall: cm inwards from the inner chest wall; negative outside.
         above: cm above the diaphragm; negative below its dome.
-        apex_cm, base_cm: y of the lung's top and of the dome.
+        base_cm: side -> y of the dome; the lungs' top is the origin.
         heart, mediastinum: (size, size) bool.
         aeration: see the module's first words.
     """
@@ -205,7 +205,6 @@ class Scene:
     metal: Field
     wall: Field
     above: Field
-    apex_cm: float
     base_cm: dict[float, float]
     heart: np.ndarray
     mediastinum: np.ndarray

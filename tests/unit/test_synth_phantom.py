@@ -119,6 +119,18 @@ def test_views_differ() -> None:
     )
 
 
+@pytest.mark.parametrize("view", ["PA", "AP", "LATERAL"])
+def test_size_only_samples_the_same_scene(view: str) -> None:
+    """A larger picture of a study shows the same anatomy and outlines, not another patient."""
+    small = picture("consolidation", view=view, size=64)
+    large = picture("consolidation", view=view, size=128)
+    halved = large.pixels.astype(float).reshape(64, 2, 64, 2).mean(axis=(1, 3))
+    assert np.corrcoef(halved.ravel(), small.pixels.ravel())[0, 1] > 0.97
+    inside = small.masks["Consolidation"]
+    doubled = large.masks["Consolidation"][::2, ::2]
+    assert (inside & doubled).sum() > 0.7 * (inside | doubled).sum()
+
+
 def test_strength_follows_subtlety_and_conspicuity() -> None:
     """Strength is proportional to (1 - subtlety) x conspicuity until it saturates."""
     finding = Finding("mass", "left", "upper", 0.5, 0.8, 1)

@@ -6,6 +6,7 @@ reads it with `weights_only=True` and nothing in it is ever unpickled into code.
 """
 
 import hashlib
+import io
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from cxr.errors import InputError
@@ -37,7 +38,8 @@ def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
 def save_checkpoint(model: nn.Module, folder: Path, notes: Mapping[str, str]) -> None:
     """Write the model's tensors and `notes` (network, seed, epoch) to checkpoint.safetensors."""
     tensors = {key: tensor.cpu().contiguous() for key, tensor in model.state_dict().items()}
-    replace_file(folder / CHECKPOINT, lambda path: save_file(tensors, path, metadata=dict(notes)))
+    content = save(tensors, metadata=dict(notes))  # bytes first: a full disk is then an OSError
+    replace_file(folder / CHECKPOINT, lambda path: path.write_bytes(content))
 
 
 def load_checkpoint(model: nn.Module, folder: Path) -> None:
@@ -47,7 +49,9 @@ def load_checkpoint(model: nn.Module, folder: Path) -> None:
 
 def save_resume(state: Mapping[str, Any], folder: Path) -> None:
     """Write everything that training needs to go on to resume.pt."""
-    replace_file(folder / RESUME, lambda path: torch.save(dict(state), path))
+    content = io.BytesIO()
+    torch.save(dict(state), content)
+    replace_file(folder / RESUME, lambda path: path.write_bytes(content.getbuffer()))
 
 
 def load_resume(folder: Path) -> dict[str, Any] | None:

@@ -47,16 +47,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = group.main(arguments, prog_name="cxr-bench", standalone_mode=False)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
-    except click.Abort:
-        click.echo("Interrupted; what was finished is kept.", err=True)
-        code = 130
-    except KeyboardInterrupt:
-        click.echo("Interrupted; what was finished is kept.", err=True)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted; give the same command again to go on.", err=True)
         code = 130
     except click.ClickException as error:
         error.show()
         code = 2
-    except (InputError, OSError) as error:
+    except InputError as error:
         click.echo(f"Error: {error}", err=True)
+        code = 2
+    except OSError as error:
+        where = f" at {error.filename}" if error.filename else ""
+        click.echo(
+            f"Error: {error.strerror or error}{where}; make room or rights there, or choose "
+            "another folder with -o or CXR_BENCH_CACHE.",
+            err=True,
+        )
         code = 2
     sys.exit(code if isinstance(code, int) else 0)

@@ -33,7 +33,7 @@ def command(run: Path, file: Path, form: str) -> None:
 
     \b
     Examples:
-      cxr-bench check results/synthetic-1/RUN --thresholds thresholds.toml
+      cxr-bench check results/synthetic-1a2b3c4d/RUN --thresholds thresholds.toml
       cxr-bench check RUN --thresholds thresholds.toml --format junit > gate.xml
 
     \b

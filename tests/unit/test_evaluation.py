@@ -233,7 +233,7 @@ def test_the_protocol_is_the_test_cases_labels_and_definitions(cases: pd.DataFra
     protocol = protocol_of(cases, config)
     more = pd.concat([cases, cases[:5].assign(split="train", image_id="other")])
     assert protocol_of(more[::-1], config) == protocol
-    assert protocol["name"] == "synthetic-1"
+    assert protocol["name"] == f"synthetic-{protocol['digest'][:8]}"
     relabeled = cases.copy()
     relabeled.loc[0, "label:Edema"] = 1.0 if relabeled.loc[0, "label:Edema"] != 1 else math.nan
     other = protocol_of(relabeled, config)

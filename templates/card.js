@@ -126,7 +126,8 @@
       const spanning = all(":scope > tr > [rowspan]", body);
       const rows = [...body.rows].filter((row) => row.style.display !== "none");
       if (!spanning.length || !rows.length) continue;
-      rows[0].prepend(...spanning);
+      rows[0].prepend(...spanning.filter((cell) => !cell.classList.contains("tail")));
+      rows[0].append(...spanning.filter((cell) => cell.classList.contains("tail")));
       spanning.forEach((cell) => { cell.rowSpan = rows.length; cell.setAttribute("rowspan", rows.length); });
     }
   };

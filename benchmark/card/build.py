@@ -11,7 +11,6 @@ from benchmark.card.charts import (
     Curve,
     confusion_chart,
     curve_chart,
-    forest_chart,
     history_charts,
 )
 from benchmark.card.data import (
@@ -24,6 +23,7 @@ from benchmark.card.data import (
     build_prevalence,
 )
 from benchmark.card.explanations import build_examples, build_localization, build_trust
+from benchmark.card.forest import forest_chart
 from benchmark.card.model import Card, Chart, Checkpoint, Ladder, LadderRow, Reference, Results
 from benchmark.card.narrative import (
     build_config,

@@ -1,11 +1,10 @@
 """The card's charts, drawn from its own numbers and from the test scores.
 
-AUROC by observation with its intervals (the study's Figure 3), ROC and precision-recall curves,
-training curves and confusion matrices. Intervals are always drawn; what has none has a reason
-in its place.
+ROC and precision-recall curves, training curves and confusion matrices; AUROC by observation is
+drawn in `benchmark.card.forest`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmark.card import svg
 from benchmark.card.model import Chart, Checkpoint, Number, ObservationResult
-from benchmark.card.words import count, ratio
+from benchmark.card.words import ratio
 from cxr.metrics import precision_recall_curve, roc_curve
 
 PANEL = 190.0
@@ -33,77 +32,6 @@ class Curve:
     checkpoint: Checkpoint
     labels: NDArray[np.bool_]
     scores: NDArray[np.float64]
-
-
-def forest_chart(results: Sequence[ObservationResult]) -> Chart:
-    """AUROC of each observation and checkpoint as markers with their 95 % intervals."""
-    known = [s.auroc for r in results for s in r.scores if s.auroc.value is not None]
-    lows = [n.low.value for n in known if n.low and n.low.value is not None]
-    least = min([0.5, *(n.value or 0.0 for n in known), *lows])
-    start = max(0.0, np.floor(least * 10 - 0.5) / 10)
-    rows = max((len(r.scores) for r in results), default=1)
-    band = 10.0 + 13.0 * rows
-    left, right, width = 180.0, 540.0, 690.0
-    bottom = 24.0 + band * len(results)
-
-    def across(value: float) -> float:
-        return left + (value - start) / (1 - start) * (right - left)
-
-    parts: list[Markup] = []
-    for tick in np.arange(round(start * 10), 11):
-        x = across(tick / 10)
-        parts.append(svg.line(x, 20, x, bottom, "chance" if tick == 5 else "grid"))
-        parts.append(svg.text(x, bottom + 14, f"{tick / 10:.1f}", "muted small mid"))
-    parts.append(svg.text((left + right) / 2, bottom + 30, "AUROC (0.5: chance)", "muted mid"))
-    parts.append(svg.text(width, 12, "AUROC (95 % interval)", "muted small end"))
-    for place, result in enumerate(results):
-        top = 24 + band * place
-        if place:
-            parts.append(svg.line(0, top, width, top, "grid"))
-        parts.append(svg.text(0, top + band / 2 + 4, result.name))
-        for step, scores in enumerate(result.scores):
-            y = top + 11 + 13 * step
-            parts.append(_forest_mark(scores.checkpoint, scores.auroc, across, y, width))
-    picture = svg.canvas(
-        width, bottom + 36, *parts, alternative=_forest_words(results), class_="chart forest"
-    )
-    return Chart(
-        slug="auroc",
-        title="AUROC by observation",
-        caption="Markers are estimates, lines their 95 % intervals from resampled patients; "
-        "the dashed line is chance.",
-        alternative=_forest_words(results),
-        svg=picture,
-    )
-
-
-def _forest_mark(
-    checkpoint: Checkpoint,
-    number: Number,
-    across: Callable[[float], float],
-    y: float,
-    width: float,
-) -> Markup:
-    if number.value is None:
-        said = svg.text(width, y + 4, number.reason.partition(" (")[0], "muted small end")
-        return svg.element("g", said, data_net=checkpoint.slug)
-    parts = []
-    label = number.text
-    if number.low and number.high and number.low.value is not None:
-        ends = across(max(0.0, number.low.value)), across(min(1.0, number.high.value or 1.0))
-        parts.append(svg.line(ends[0], y, ends[1], y, f"whisker {svg.slot_class(checkpoint.slot)}"))
-        label = f"{number.text} ({number.low.text} to {number.high.text})"
-    parts.append(svg.marker(across(number.value), y, checkpoint.slot))
-    parts.append(svg.text(width, y + 4, label, "small end"))
-    return svg.element("g", *parts, data_net=checkpoint.slug)
-
-
-def _forest_words(results: Sequence[ObservationResult]) -> str:
-    known = [r for r in results if any(s.auroc.value is not None for s in r.scores)]
-    return (
-        f"Dot plot of the AUROC of {len(known)} observations with 95 % intervals; the numbers "
-        "are those of the table of results."
-    )
 
 
 def curve_chart(kind: str, observation: ObservationResult, curves: Sequence[Curve]) -> Chart:
@@ -275,22 +203,25 @@ def confusion_chart(results: Sequence[ObservationResult]) -> Chart | None:
 
 
 def _matrix(x: float, y: float, checkpoint: Checkpoint, cells: Sequence[Number]) -> list[Markup]:
-    tp, fp, fn, tn = (number.value or 0.0 for number in cells)
-    layout = ((tp, tp + fn, 0, 0), (fn, tp + fn, 1, 0), (fp, fp + tn, 0, 1), (tn, fp + tn, 1, 1))
+    tp, fp, fn, tn = cells
     parts = []
-    for value, whole, column, row in layout:
-        share = value / whole if whole else 0.0
+    for number, other, column, row in (
+        (tp, fn, 0, 0),
+        (fn, tp, 1, 0),
+        (fp, tn, 0, 1),
+        (tn, fp, 1, 1),
+    ):
+        value = number.value or 0.0
+        whole = value + (other.value or 0.0)
         left, top = x + 34.0 * column, y + 28.0 * row
-        parts.append(
-            svg.element(
-                "rect",
-                x=left,
-                y=top,
-                width=33,
-                height=27,
-                class_=f"tile {svg.slot_class(checkpoint.slot)}",
-                fill_opacity=ratio(0.06 + 0.34 * share),
-            )
+        tile = svg.element(
+            "rect",
+            x=left,
+            y=top,
+            width=33,
+            height=27,
+            class_=f"tile {svg.slot_class(checkpoint.slot)}",
+            fill_opacity=ratio(0.06 + 0.34 * value / whole if whole else 0.06),
         )
-        parts.append(svg.text(left + 16.5, top + 17.5, count(value), "small mid"))
+        parts += [tile, svg.text(left + 16.5, top + 17.5, svg.sourced(number), "small mid")]
     return parts

@@ -49,6 +49,7 @@ class Chart:
     alternative: str
     svg: Markup
     observation: str = ""
+    narrow: Markup | None = None  # the same for phones
 
 
 @dataclass(frozen=True)

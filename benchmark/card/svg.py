@@ -8,6 +8,8 @@ with colour-blindness tell apart; each checkpoint also has a marker and a dash o
 
 from markupsafe import Markup, escape
 
+from benchmark.card.model import Number
+
 COLOURS = (
     "#0072B2",
     "#D55E00",
@@ -79,7 +81,12 @@ def standalone(svg: Markup) -> str:
     return f"{head}><style>{STYLE}</style>{rest}"
 
 
-def text(x: float, y: float, content: str, class_: str = "", **more: object) -> Markup:
+def sourced(number: Number) -> Markup:
+    """Return a number's text, with the place that it was read from."""
+    return element("tspan", number.text, data_source=number.source)
+
+
+def text(x: float, y: float, content: Markup | str, class_: str = "", **more: object) -> Markup:
     """Return a line of text whose baseline starts (or, by class, ends) at x, y."""
     return element("text", content, x=x, y=y, class_=class_, **more)
 

@@ -89,12 +89,14 @@ def count(value: float) -> str:
 
 
 def p_value(value: float) -> str:
-    """Return a p value: below 0.001 as that, else two decimals.
+    """Return a p value: below 0.001 and above 0.99 as that, else two decimals.
 
     Three below 0.01, and where two would hide on which side of 0.05 it lies.
     """
     if value < 0.001:
         return "<0.001"
+    if value >= 0.995:
+        return ">0.99"
     return f"{value:.3f}" if value < 0.01 or 0.045 <= value < 0.055 else f"{value:.2f}"
 
 

@@ -37,7 +37,7 @@ class Shown(HTMLParser):
         if tag == "td":
             classes = (values.get("class") or "").split()
             self._cell = "n" in classes and "other" not in classes and "none" not in classes
-        if tag == "span":
+        if tag in ("span", "tspan"):
             self._open.append(values.get("data-source") or values.get("class") or "")
             if values.get("data-source"):
                 self._source, self._text = values["data-source"], ""
@@ -45,7 +45,7 @@ class Shown(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "td":
             self._cell = False
-        if tag == "span" and self._open:
+        if tag in ("span", "tspan") and self._open:
             self._open.pop()
             if self._source is not None:
                 self.shown.append((self._source, self._text.strip()))
@@ -106,6 +106,8 @@ def agrees(text: str, value: float) -> bool:
     plain = plain.replace("\N{NO-BREAK SPACE}", " ")
     if plain == "<0.001":
         return value < 0.001
+    if plain == ">0.99":
+        return value > 0.99
     number, _, unit = plain.partition(" ")
     scale = {"": 1, "%": 100, "s": 1, "min": 1 / 60, "h": 1 / 3600}[unit]
     places = len(number.partition(".")[2])

@@ -198,7 +198,14 @@ def test_digits_follow_the_interval(estimate: Estimate, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0004, "<0.001"), (0.0041, "0.004"), (0.0479, "0.048"), (0.0512, "0.051"), (0.62, "0.62")],
+    [
+        (0.0004, "<0.001"),
+        (0.0041, "0.004"),
+        (0.0479, "0.048"),
+        (0.0512, "0.051"),
+        (0.62, "0.62"),
+        (1.0, ">0.99"),
+    ],
 )
 def test_p_values_are_written_as_journals_do(value: float, text: str) -> None:
     """Below 0.001 as that, three decimals below 0.01 and around 0.05, else two."""

@@ -1,19 +1,13 @@
-"""The networks that can be trained: a registry of one small function each, and their weights.
+"""From a network's name to a module with 14 logits and the weights that were asked for.
 
-DenseNet-121 (Huang et al. 2017, arXiv:1608.06993) and ResNet-50 (He et al. 2016,
-arXiv:1512.03385) as torchvision builds them, with the classifier replaced by one linear layer
-of 14 outputs (logits). To add a network, write its function and put it into `NETWORKS`.
-
-Weights come from ImageNet (torchvision's, downloaded once into torch's cache), from a local
-file, or from nowhere ("none"), and never silently from nowhere. A local file is safetensors,
-or a `.pt`/`.pth` that torch reads with `weights_only=True`; a file that needs unpickling could
-run any code and is refused.
+Weights come from ImageNet (downloaded once into torch's cache), from a local file, or from
+nowhere ("none"), and never silently from nowhere. A local file is safetensors, or a
+`.pt`/`.pth` that torch reads with `weights_only=True`; a file that needs unpickling could run
+any code and is refused.
 """
 
-import difflib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from urllib.error import URLError
@@ -22,75 +16,26 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision import models
 
+from cxr.architectures import NETWORKS, Network, find_network
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
 
-IMAGENET_CLASSES = 1000
+__all__ = [
+    "NETWORKS",
+    "Network",
+    "build_network",
+    "check_weights",
+    "find_network",
+    "parameter_count",
+    "read_weights",
+    "set_prior_bias",
+    "target_layer",
+    "weights_mb",
+]
+
+IMAGENET_CLASSES = (1000, 21841, 21843)  # ImageNet-1k, and the two counts of ImageNet-22k
 _OLD_DENSENET_KEY = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
-
-
-@dataclass(frozen=True)
-class Network:
-    """How to build a network and where its parts are.
-
-    Attributes:
-        build: returns the untrained network with its ImageNet head.
-        target_layer: path of the module whose output Grad-CAM weighs: the last one with a
-            height and a width.
-        head: path of the final linear layer, which is replaced.
-        imagenet: torchvision's ImageNet weights; None where there are none.
-    """
-
-    build: Callable[[], nn.Module]
-    target_layer: str
-    head: str
-    imagenet: models.WeightsEnum | None = None
-
-
-def densenet121() -> nn.Module:
-    """Return DenseNet-121 with random weights."""
-    return models.densenet121()
-
-
-def resnet50() -> nn.Module:
-    """Return ResNet-50 with random weights; each residual branch starts as zero.
-
-    The last batch norm of a branch starts at zero, so that the untrained network is a shallow
-    one; from random weights it then learns within few epochs (Goyal et al. 2017,
-    arXiv:1706.02677, section 5.1). Loaded weights replace the zeros.
-    """
-    return models.resnet50(zero_init_residual=True)
-
-
-NETWORKS: dict[str, Network] = {
-    "densenet121": Network(
-        build=densenet121,
-        target_layer="features.norm5",
-        head="classifier",
-        imagenet=models.DenseNet121_Weights.IMAGENET1K_V1,
-    ),
-    "resnet50": Network(
-        build=resnet50,
-        target_layer="layer4",
-        head="fc",
-        imagenet=models.ResNet50_Weights.IMAGENET1K_V1,
-    ),
-}
-
-
-def find_network(name: str) -> Network:
-    """Return the registered network called `name`.
-
-    Raises:
-        InputError: there is none; names the nearest one.
-    """
-    if name in NETWORKS:
-        return NETWORKS[name]
-    near = difflib.get_close_matches(name, NETWORKS, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"choose from {', '.join(NETWORKS)}."
-    raise InputError(f"training.networks: '{name}' is unknown; {hint}")
 
 
 def build_network(
@@ -99,10 +44,10 @@ def build_network(
     """Return the network `name` with a head of `outputs` logits.
 
     Args:
-        name: a key of `NETWORKS`.
+        name: what `find_network` takes.
         weights: "none" (random, from torch's current random state), "imagenet", or the path of
-            a local file. An ImageNet head of 1,000 classes in a file is left out and the new
-            head is random; any other head must have `outputs` rows.
+            a local file. A head of ImageNet's classes in a file is left out and the new head
+            is random; any other head must have `outputs` rows.
         outputs: number of logits.
 
     Raises:
@@ -146,7 +91,7 @@ def set_prior_bias(name: str, model: nn.Module, prevalence: Tensor) -> None:
     2980-2988, section 3.3).
 
     Args:
-        name: a key of `NETWORKS`.
+        name: what `find_network` takes.
         model: the network; changed in place.
         prevalence: (outputs,) float in (0, 1).
     """
@@ -179,18 +124,18 @@ def _replace_head(model: nn.Module, path: str, outputs: int) -> None:
 
 
 def _download(name: str) -> dict[str, Tensor]:
-    imagenet = find_network(name).imagenet
-    if imagenet is None:
+    network = find_network(name)
+    if network.imagenet is None:
         raise InputError(
             f"{name} has no ImageNet weights; set training.weights to a local file or to 'none'."
         )
     try:
-        return dict(imagenet.get_state_dict(progress=False, check_hash=True))
+        return dict(network.imagenet())
     except (URLError, OSError, RuntimeError) as error:
         raise InputError(
-            f"ImageNet weights for {name} could not be downloaded from {imagenet.url} ({error}); "
-            "download that file elsewhere and set training.weights to its path, or train from "
-            'random weights with training.weights = "none".'
+            f"ImageNet weights for {name} could not be downloaded from {network.source} "
+            f"({error}); get that file elsewhere and set training.weights to its path, or train "
+            'from random weights with training.weights = "none".'
         ) from error
 
 
@@ -230,7 +175,7 @@ def _load(model: nn.Module, tensors: dict[str, Tensor], *, head: str, where: str
     """Put `tensors` into `model`, all of them or none."""
     wanted = model.state_dict()
     head_weight = tensors.get(f"{head}.weight")
-    if head_weight is not None and head_weight.shape[0] == IMAGENET_CLASSES:
+    if head_weight is not None and head_weight.shape[0] in IMAGENET_CLASSES:
         for part in ("weight", "bias"):
             tensors[f"{head}.{part}"] = wanted[f"{head}.{part}"]
     wrong = [_misfit(key, tensors.get(key), tensor) for key, tensor in wanted.items()]

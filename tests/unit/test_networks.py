@@ -14,6 +14,7 @@ from cxr.networks import (
     NETWORKS,
     build_network,
     check_weights,
+    find_network,
     parameter_count,
     set_prior_bias,
     target_layer,
@@ -197,3 +198,50 @@ def test_prior_bias_makes_the_head_answer_with_the_prevalence(densenet):
     set_prior_bias("densenet121", densenet, prevalence)
     answers = densenet(torch.zeros(1, 3, 32, 32)).sigmoid()[0]
     torch.testing.assert_close(answers, prevalence)
+
+
+def test_torchvision_network_goes_by_name():
+    """A network outside the registry gets its head replaced and its last map found."""
+    model = build_network("shufflenet_v2_x0_5").eval()
+    assert model(torch.zeros(1, 3, 64, 64)).shape == (1, 14)
+    assert target_layer("shufflenet_v2_x0_5", model) is model.conv5
+
+
+def test_timm_network_goes_by_name():
+    """timm's networks go by "timm:" and their name."""
+    pytest.importorskip("timm")
+    model = build_network("timm:resnet10t").eval()
+    assert model(torch.zeros(1, 3, 64, 64)).shape == (1, 14)
+    with pytest.raises(InputError, match=r"timm knows no 'resnet10tt'; did you mean"):
+        build_network("timm:resnet10tt")
+
+
+def test_own_network_goes_by_its_import_path(tmp_path, monkeypatch):
+    """A user's function is named as package.module:function."""
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "def small():\n"
+        "    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(),\n"
+        "                         nn.Linear(4, 7))\n"
+        "def headless():\n"
+        "    return nn.Conv2d(3, 4, 3)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    model = build_network("mine:small")
+    assert model(torch.zeros(2, 3, 9, 9)).shape == (2, 14)
+    assert target_layer("mine:small", model) is model[0]
+    with pytest.raises(InputError, match="has no linear layer"):
+        build_network("mine:headless")
+    with pytest.raises(InputError, match="can't be imported"):
+        build_network("mine:large")
+    with pytest.raises(InputError, match="mine:small has no ImageNet weights"):
+        check_weights("mine:small", "imagenet")
+
+
+def test_looking_at_a_network_draws_nothing_from_torch():
+    """Finding head and target layer leaves torch's random state alone."""
+    torch.manual_seed(4)
+    find_network("shufflenet_v2_x0_5")
+    after = torch.rand(1)
+    torch.manual_seed(4)
+    assert torch.equal(after, torch.rand(1))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from cxr.labeling.silhouettes import State, read_states
 
-MENTIONS = frozenset("FfGUDOZ")
+MENTIONS = frozenset("FfJGUDOZ")
 NOUNS = MENTIONS | {"S"}
 CHANGES = frozenset("C^sN")
 """Letters of change and stability: a doubt about these is none about presence (C10)."""
@@ -134,7 +134,7 @@ class _Reader:
             value,
             self.trigger if self.scope else -1,
             convention,
-            _link(self.gap) if len(self.mentions) > self.barrier else "",
+            self._link(),
             bool(self.scope),
         )
         self.mentions.append(mention)
@@ -143,6 +143,11 @@ class _Reader:
         self.used = True
         self.since = self.gap = ""
 
+    def _link(self) -> str:
+        if len(self.mentions) == self.barrier:
+            return ""
+        return "+" if self._qualified() else _link(self.gap)
+
     def _spares_device(self, letter: str) -> bool:
         """Whether the negation meets something about the device: "no kink of the tube"."""
         return letter == "D" and self.scope == "n" and not self.used and "d" in self.since
@@ -150,6 +155,8 @@ class _Reader:
     def _ends(self, place: int) -> bool:
         """Whether the open scope ends before the mention at `place`."""
         since = self.since
+        if self._qualified():
+            return False
         if not self.used:
             return self.scope == "n" and self._leaves_unknown(place)
         if "|" in since or "y" in since or "l" in since or "c" in since or "g" in since:
@@ -165,6 +172,10 @@ class _Reader:
             return True
         opens = any(letter in OPENERS for letter in since[cut + 1 :])
         return (opens or self._verb_follows(place)) and not self._or_follows(place)
+
+    def _qualified(self) -> bool:
+        """Whether the mention before is an adjective of the one at hand: "hazy left opacity"."""
+        return bool(self.mentions) and self.mentions[-1].letter == "J" and not self.gap.strip("xMA")
 
     def _leaves_unknown(self, place: int) -> bool:
         """Whether a negated other thing ended: "the apex is not included, and mild edema"."""
@@ -211,12 +222,13 @@ class _Reader:
         place = last
         while place > self.barrier and len(found) < _FAR:
             link = self.mentions[place].link
-            if not link or link not in (links if len(found) == 1 else links + ","):
+            listed = any(mention.link in tuple(links) for mention in found)
+            if not link or link not in (links + "+," if listed else links + "+"):
                 break
             if (
                 of_a_kind
                 and link == ","
-                and (self.mentions[place - 1].letter == "f") != (found[0].letter == "f")
+                and (self.mentions[place - 1].letter in "fJ") != (found[0].letter in "fJ")
             ):
                 break
             place -= 1
@@ -288,7 +300,7 @@ class _Reader:
     def _modal(self, place: int, letter: str) -> None:
         if self._next(place, "xM") in CHANGES or self.scope == "n":
             return
-        if self._next(place, "xMdjoRr") in NOUNS:
+        if self._next(place, "xMdjoRrAw") in NOUNS:
             self._open("h", place)
 
     def _gone_before(self, place: int, letter: str) -> None:
@@ -421,7 +433,7 @@ class _Reader:
 
     def _noun_follows(self, place: int) -> bool:
         """Whether a trigger that can act both ways acts forward."""
-        return self._next(place, "xMdjowC^sp|+0BZ") in NOUNS
+        return self._next(place, "xMdjowC^sp|+0BZcgA") in NOUNS
 
     def _finding_follows(self, place: int) -> bool:
         return any(letter in NOUNS for letter in self.shape[place + 1 : place + 30])

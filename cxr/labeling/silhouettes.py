@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 STATES = frozenset("+^0BKsCNkH")
-_MENTIONS = frozenset("FfGUDOZ")
+_MENTIONS = frozenset("FfJGUDOZ")
 _FAR = 48
 _FEW = 8
 """How far back a decision looks, so that the pass stays linear."""

@@ -17,6 +17,7 @@ from cxr.observations import NO_FINDING, OBSERVATIONS
 FINDING_KINDS = {
     "finding": "F",
     "sign": "f",
+    "adjective": "J",
     "congestion": "G",
     "failure": "U",
     "device": "D",
@@ -24,7 +25,7 @@ FINDING_KINDS = {
     "nothing": "Z",
     "subject": "S",
     "anatomy": "A",
-    "landmark": "x",
+    "ignored": "x",
     "tip": "t",
 }
 """Kinds of block in vocabulary files -> their letter in a sentence's shape."""
@@ -85,7 +86,7 @@ TRIGGER_KINDS = {
 }
 """Kinds of block in the trigger file -> their letter in a sentence's shape."""
 
-NEEDS_NAMES = frozenset("FfGUDS")
+NEEDS_NAMES = frozenset("FfJGUDS")
 
 
 @dataclass(frozen=True)

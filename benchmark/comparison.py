@@ -32,6 +32,7 @@ from cxr.statistics import (
 
 Floats = NDArray[np.float64]
 
+AREA_TEST = "paired DeLong, clustered by patient, t"
 SIGNS = np.array([-1.0, 1.0])
 COMPARED: tuple[str, ...] = ("auroc", "average_precision", "f1")
 SIGHT = 0.02
@@ -116,7 +117,7 @@ def _areas(
     error = math.sqrt(max(0.0, float(SIGNS @ areas.covariance @ SIGNS)))
     freedom = area_freedom(areas, areas.influence @ SIGNS) + EXTRA_FREEDOM
     positives = int(present.sum())
-    return _entry(value, error, freedom, "paired DeLong, clustered by patient, t") | {
+    return _entry(value, error, freedom, AREA_TEST) | {
         "p_permutation": permutation_p(
             present,
             before,

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm, rankdata
-from scipy.stats import t as student
+from scipy.special import ndtr, stdtr
+from scipy.stats import rankdata
 
 from cxr.statistics.resampling import PatientResample, ranked_replicates
 
@@ -41,8 +41,8 @@ def two_sided_p(difference: float, error: float, freedom: float = math.inf) -> f
         return math.nan
     if error == 0:
         return 1.0 if difference == 0 else 0.0
-    ratio = abs(difference) / error
-    return float(2 * (student.sf(ratio, freedom) if math.isfinite(freedom) else norm.sf(ratio)))
+    ratio = -abs(difference) / error
+    return float(2 * (stdtr(freedom, ratio) if math.isfinite(freedom) else ndtr(ratio)))
 
 
 def permutation_p(

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit, owens_t
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import expit, logit, ndtri, owens_t, stdtrit
 
 from cxr.statistics.delong import ClusteredAurocs
 
@@ -210,7 +208,7 @@ def replicate_error(replicates: Floats) -> float:
 
 def _quantile(freedom: float) -> float:
     tail = (1 + CONFIDENCE) / 2
-    return float(student.ppf(tail, freedom) if math.isfinite(freedom) else norm.ppf(tail))
+    return float(stdtrit(freedom, tail) if math.isfinite(freedom) else ndtri(tail))
 
 
 def _binormal_variance(area: float, positives: float, negatives: float) -> float:
@@ -219,6 +217,6 @@ def _binormal_variance(area: float, positives: float, negatives: float) -> float
     Hanley & McNeil 1982 with the exact binormal chance that one positive beats two negatives:
     the bivariate normal integral at correlation one half, by Owen's T.
     """
-    both = area - 2 * float(owens_t(norm.ppf(area), 1 / math.sqrt(3)))
+    both = area - 2 * float(owens_t(ndtri(area), 1 / math.sqrt(3)))
     spread = (positives + negatives - 2) * (both - area**2)
     return (area * (1 - area) + max(spread, 0.0)) / (positives * negatives)

@@ -80,10 +80,13 @@ def resample_patients(
     if not len(names) or replicates < 1:
         raise ValueError(f"{len(names)} patients and {replicates} replicates; both must be > 0.")
     size = len(names)
-    counts = np.empty((replicates, size), dtype=np.uint16)
-    for row in counts:
-        row[:] = np.bincount(rng.integers(size, size=size), minlength=size)
-    return PatientResample(patient.astype(np.int64), np.asfortranarray(counts))
+    counts = np.empty((size, replicates), dtype=np.uint16)
+    for start in range(0, replicates, BLOCK):
+        width = min(BLOCK, replicates - start)
+        places = rng.integers(size, size=(width, size)) * width + np.arange(width)[:, None]
+        drawn = np.bincount(places.ravel(), minlength=size * width)
+        counts[:, start : start + width] = drawn.reshape(size, width)
+    return PatientResample(patient.astype(np.int64), counts.T)
 
 
 def ranked_replicates(

@@ -77,3 +77,29 @@ def test_holm_is_between_the_raw_p_and_bonferroni(values: list[float]) -> None:
     assert (adjusted[known] <= np.minimum(1, raw[known] * known.sum()) + 1e-15).all()
     order = np.argsort(raw[known], kind="stable")
     assert (np.diff(adjusted[known][order]) >= 0).all()
+
+
+@given(clustered())
+def test_intervals_hold_their_estimate_and_stay_in_range(case) -> None:
+    """Whatever the data, an interval encloses its estimate and lies in [0, 1]."""
+    truth, score, patient = case
+    areas = statistics.clustered_aurocs(truth, score, patient)
+    called = np.bincount(patient, weights=score >= 0)
+    images = np.bincount(patient).astype(float)
+    pairs = [
+        (float(areas.auroc[0]), statistics.auroc_interval(areas)),
+        (float(called.sum() / images.sum()), statistics.ratio_interval(called, images)),
+    ]
+    for estimate, ends in pairs:
+        if not math.isnan(ends.low):
+            assert 0 <= ends.low <= estimate <= ends.high <= 1
+
+
+@given(clustered())
+def test_the_interval_of_a_turned_score_is_the_mirror_image(case) -> None:
+    """Turning the score turns the interval: no direction is favoured."""
+    truth, score, patient = case
+    one = statistics.auroc_interval(statistics.clustered_aurocs(truth, score, patient))
+    other = statistics.auroc_interval(statistics.clustered_aurocs(truth, -score, patient))
+    assert one.low == pytest.approx(1 - other.high, abs=1e-9, nan_ok=True)
+    assert one.high == pytest.approx(1 - other.low, abs=1e-9, nan_ok=True)

@@ -230,3 +230,119 @@ def test_replicates_are_the_weighted_metrics() -> None:
         for name in ("auroc", "average_precision"):
             expected = getattr(metrics, f"{name}_score")(truth, scores[:, 0], weight=weight)
             assert getattr(found, name)[place] == pytest.approx(expected, abs=1e-12)
+
+
+def test_freedom_counts_patients_not_images() -> None:
+    """Equal patients give one degree of freedom less than there are; one giant gives one."""
+    assert statistics.patient_freedom(np.array([3.0] * 9)) == pytest.approx(8)
+    assert statistics.patient_freedom(np.array([3.0] * 9 + [0.0] * 50)) == pytest.approx(8)
+    assert statistics.patient_freedom(np.array([1.0] * 9 + [1000.0])) == pytest.approx(1)
+    assert statistics.patient_freedom(np.array([])) == 1
+    assert statistics.effective_patients(np.array([2.0, 2.0, 0.0])) == 2
+    assert statistics.pooled_freedom(np.array([1.0, 1.0]), np.array([4.0, 4.0])) == 8
+    assert statistics.pooled_freedom(np.array([1.0, 0.0]), np.array([4.0, 90.0])) == 4
+
+
+@pytest.mark.parametrize(
+    ("share", "trials", "low", "high"),
+    [(0.0, 10, 0.0, 0.2775), (0.5, 10, 0.2366, 0.7634), (1.0, 10, 0.7225, 1.0)],
+)
+def test_wilson_on_known_values(share: float, trials: int, low: float, high: float) -> None:
+    """Wilson's interval is the textbook's (Newcombe 1998, Stat Med 17:857-872, method 3)."""
+    ends = statistics.wilson_interval(share, trials)
+    assert (ends.low, ends.high) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_a_ratio_of_lone_images_is_plain_wilson_with_student() -> None:
+    """One image a patient: as many trials as images, less one for the estimated spread."""
+    part = np.array([1.0] * 30 + [0.0] * 70)
+    ends = statistics.ratio_interval(part, np.ones(100))
+    expected = statistics.wilson_interval(0.3, 99, 99)
+    assert (ends.low, ends.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_copies_of_an_image_do_not_narrow_a_ratio() -> None:
+    """Four copies of every image leave the interval as it was."""
+    part = np.array([1.0] * 30 + [0.0] * 70)
+    once = statistics.ratio_interval(part, np.ones(100))
+    again = statistics.ratio_interval(part * 4, np.full(100, 4.0))
+    assert (once.low, once.high) == pytest.approx((again.low, again.high), abs=1e-12)
+
+
+def test_a_perfect_area_still_has_an_interval() -> None:
+    """An AUROC of 1 with five positive patients is not certain: its interval reaches down."""
+    truth = np.arange(100) < 5
+    areas = statistics.clustered_aurocs(truth, truth.astype(float), np.arange(100))
+    ends = statistics.auroc_interval(areas)
+    assert ends.high == 1
+    assert 0.3 < ends.low < 0.9
+
+
+def test_one_positive_patient_has_no_interval() -> None:
+    """The spread over patients can't be told from one patient, however many images there are."""
+    truth = np.arange(100) < 5
+    patient = np.where(truth, 0, np.arange(100))
+    areas = statistics.clustered_aurocs(truth, np.arange(100.0), patient)
+    assert math.isnan(statistics.auroc_interval(areas).low)
+    assert math.isnan(statistics.ratio_interval(np.array([3.0]), np.array([5.0])).low)
+
+
+def test_replicate_interval_keeps_the_range() -> None:
+    """A correlation's interval lies in [-1, 1]; equal replicates give Wilson's; none gives NaN."""
+    rng = np.random.default_rng(0)
+    ends = statistics.replicate_interval(0.9, rng.normal(0.9, 0.2, 500), 5, low=-1)
+    assert -1 < ends.low < 0.9 < ends.high < 1
+    perfect = statistics.replicate_interval(1.0, np.ones(500), 9)
+    expected = statistics.wilson_interval(1.0, 10, 9)
+    assert (perfect.low, perfect.high) == (expected.low, expected.high)
+    assert math.isnan(statistics.replicate_interval(0.5, np.full(9, math.nan), 9).low)
+
+
+def test_percentile_interval_is_the_middle() -> None:
+    """The percentile interval leaves 2.5 % of the replicates on either side."""
+    ends = statistics.percentile_interval(np.append(np.arange(1001.0), math.nan))
+    assert (ends.low, ends.high) == pytest.approx((25, 975))
+    assert math.isnan(statistics.percentile_interval(np.array([1.0])).low)
+
+
+def test_a_permutation_finds_a_difference_and_none() -> None:
+    """A clear difference has a p near its smallest value; equal scores have a p of 1."""
+    rng = np.random.default_rng(5)
+    patient = np.repeat(np.arange(80), 3)
+    truth = (rng.random(80) < 0.4)[patient]
+    good, bad = truth + 0.3 * rng.normal(size=240), rng.normal(size=240)
+    options = {"permutations": 499, "rng": np.random.default_rng(0)}
+    assert statistics.permutation_p(truth, bad, good, patient, **options) == 1 / 500
+    assert statistics.permutation_p(truth, good, good, patient, **options) == 1
+    assert math.isnan(statistics.permutation_p(truth[:0], [], [], [], **options))
+
+
+def test_a_permutation_keeps_patients_whole() -> None:
+    """Images of one patient are exchanged together: with one patient nothing can be shown."""
+    rng = np.random.default_rng(5)
+    truth = np.arange(40) < 20
+    good, bad = truth + 0.1 * rng.normal(size=40), rng.normal(size=40)
+    p = statistics.permutation_p(
+        truth, bad, good, np.zeros(40), permutations=199, rng=np.random.default_rng(0)
+    )
+    assert p == 1
+
+
+def test_a_permutation_is_exact_by_enumeration() -> None:
+    """With few patients the p-value is the share of all exchanges that are as far apart."""
+    rng = np.random.default_rng(9)
+    patient = np.repeat(np.arange(6), 2)
+    truth = np.array([1, 0] * 6, dtype=bool)
+    first, second = rng.normal(size=12) + truth, rng.normal(size=12)
+    ranks = np.stack([np.argsort(np.argsort(values)) for values in (first, second)])
+    observed, apart = None, []
+    for code in range(2**6):
+        flip = (code >> patient) & 1 == 1
+        a, b = np.where(flip, ranks[1], ranks[0]), np.where(flip, ranks[0], ranks[1])
+        apart.append(abs(metrics.auroc_score(truth, b) - metrics.auroc_score(truth, a)))
+        observed = apart[0] if observed is None else observed
+    expected = np.mean(np.array(apart) >= observed - 1e-12)
+    found = statistics.permutation_p(
+        truth, first, second, patient, permutations=20_000, rng=np.random.default_rng(0)
+    )
+    assert found == pytest.approx(expected, abs=0.015)

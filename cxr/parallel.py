@@ -4,7 +4,7 @@ Built on joblib, so that a caller may put another backend under it with
 `joblib.parallel_config(backend="dask")` and the same job runs on a cluster.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import joblib
@@ -31,16 +31,26 @@ def run_parallel(
     Raises:
         ValueError: jobs is 0 or less than -1. What `function` raises comes through.
     """
-    if jobs < -1 or jobs == 0:
-        raise ValueError(f"jobs is {jobs}; it is a number of processes, or -1 for every core.")
-    if jobs == 1:
-        arriving: Iterable[Result] = map(function, items)
-    else:
-        tasks = (joblib.delayed(function)(item) for item in items)
-        arriving = joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks)
     results = []
-    for result in arriving:
+    for result in stream_parallel(function, items, jobs=jobs):
         results.append(result)
         if progress:
             progress(1)
     return results
+
+
+def stream_parallel(
+    function: Callable[[Item], Result], items: Iterable[Item], *, jobs: int = 1
+) -> Iterator[Result]:
+    """Yield `function` of each item, in the order of the items, as the results arrive.
+
+    The items are drawn as they are needed, so that neither they nor the results are ever held
+    together in memory. Arguments and errors as in `run_parallel`.
+    """
+    if jobs < -1 or jobs == 0:
+        raise ValueError(f"jobs is {jobs}; it is a number of processes, or -1 for every core.")
+    if jobs == 1:
+        return map(function, items)
+    tasks = (joblib.delayed(function)(item) for item in items)
+    arriving: Iterator[Result] = joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks)
+    return arriving

@@ -112,7 +112,7 @@ _DOME = tuple(
 def _dome(x: Field, build: Build, side: float, peak: float) -> Field:
     """Return the y of one hemidiaphragm: an ellipse's upper half."""
     u = (x - np.float32(side * _DOME_X * build.width)) * np.float32(1 / (_DOME_WIDTH * build.width))
-    return np.float32(peak) + look_up(u, _DOME)
+    return np.float32(peak) + np.float32(build.dome) * look_up(u, _DOME)
 
 
 def _diaphragm(
@@ -154,9 +154,10 @@ _HEART = (
 
 
 def _heart_outline(build: Build, pose: Pose, size: float) -> np.ndarray:
-    tall = 1 + 0.4 * (size - 1)
+    tall = (1 + 0.25 * (size - 1)) * (1 - 0.05 * build.lie)
+    wide = size * (1 + 0.05 * build.lie)
     points = [
-        (pose.rotation_cm + x * size, _heart_low(build, pose) + 7.0 + (y - 7.0) * tall)
+        (pose.rotation_cm + x * wide, _heart_low(build, pose) + 7.0 + (y - 7.0) * tall)
         for x, y in _HEART
     ]
     return spline(points, 90)

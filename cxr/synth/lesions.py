@@ -81,9 +81,9 @@ def opacity(scene: Scene, finding: Finding, strength: float, rng: np.random.Gene
         tall = 2.2 if finding.zone == "all" else 1.2
         shape = blob(
             scene.grid, centre, (size, size * tall), soft=0.9,
-            warp=_warp(scene, rng, 0.22), turn=rng.uniform(-0.5, 0.5),
+            warp=_warp(scene, rng, 0.13, 4.0), turn=rng.uniform(-0.5, 0.5),
         )  # fmt: skip
-        grain = 1 + 0.12 * cloud(scene.grid, rng, scale_cm=0.7)
+        grain = 1 + 0.06 * cloud(scene.grid, rng, scale_cm=0.6)
         share = np.maximum(share, shape * grain * scene.on_side(side))
     return _filled(
         scene, share * np.float32((0.35 + 0.25 * finding.severity) * strength), vessels=False
@@ -137,7 +137,7 @@ def pneumonia(scene: Scene, finding: Finding, strength: float, rng: np.random.Ge
             spot = np.asarray(centre) + rng.normal(0, 0.6, 2) * size
             patch = blob(
                 scene.grid, (float(spot[0]), float(spot[1])), (size * rng.uniform(0.35, 0.7),) * 2,
-                soft=0.8, warp=_warp(scene, rng, 0.25, 1.5),
+                soft=0.8, warp=_warp(scene, rng, 0.16, 2.5),
             )  # fmt: skip
             share = 1 - (1 - share) * (1 - np.float32(0.55) * patch * scene.on_side(side))
         share *= 1 - 0.4 * _bronchogram(scene, side, centre, size, rng)
@@ -239,12 +239,12 @@ def edema(scene: Scene, finding: Finding, strength: float, rng: np.random.Genera
             (x + side * 1.6, y + 1.0),
             (reach, reach * 1.35),
             soft=1.5,
-            warp=_warp(scene, rng, 0.15),
+            warp=_warp(scene, rng, 0.1, 4.0),
         )
         haze = np.maximum(haze, wing * scene.on_side(side))
         lines += _kerley(scene, side, finding.severity, rng)
     base = smooth_step((grid.y - np.float32(6)) / np.float32(12))
-    grain = 1 + 0.09 * cloud(grid, rng, scale_cm=0.5) + 0.1 * cloud(grid, rng, scale_cm=1.8)
+    grain = 1 + 0.07 * cloud(grid, rng, scale_cm=0.5) + 0.05 * cloud(grid, rng, scale_cm=1.8)
     both = (scene.wall > 0) & (scene.lung > 0.1)
     share = (
         (haze * grain + np.float32(0.35) * base) * both * np.float32(0.3 + 0.3 * finding.severity)

@@ -29,6 +29,8 @@ class Build:
         depth: of the body, 1 is average.
         fat_cm: thickness of the fat under the skin.
         heart: the heart's width, 1 is average.
+        lie: how the heart lies; below 0 upright, above 0 across.
+        dome: how high the diaphragm's domes are, 1 is average.
         aorta: how prominent arch and descending aorta are, 1 is average.
         bone: mineral, 1 is young and healthy.
         breast_cm: thickness of the breasts.
@@ -42,6 +44,8 @@ class Build:
     depth: float
     fat_cm: float
     heart: float
+    lie: float
+    dome: float
     aorta: float
     bone: float
     breast_cm: float
@@ -55,13 +59,15 @@ class Build:
         rng = np.random.default_rng([patient.seed, 11])
         stout, female = patient.habitus, patient.sex == "F"
         aged = float(np.clip((patient.age - 40) / 45, 0, 1))
-        spread = rng.normal(0, 1, 8)
+        spread = rng.normal(0, 1, 10)
         return cls(
             width=(0.95 if female else 1.0) * (1 + 0.03 * stout + 0.025 * spread[0]),
             height=(0.94 if female else 1.0) * (1 - 0.04 * stout + 0.035 * spread[1]),
             depth=(0.93 if female else 1.0) * (1 + 0.14 * stout + 0.04 * spread[2]),
             fat_cm=max(0.4, 1.5 + 1.4 * stout + 0.2 * spread[3]),
             heart=1 + 0.05 * aged + 0.05 * stout + 0.035 * spread[4],
+            lie=0.7 * stout + 0.6 * spread[8],
+            dome=float(np.clip(1 + 0.13 * spread[9], 0.6, 1.4)),
             aorta=1 + 0.25 * aged + 0.08 * spread[5],
             bone=(0.9 if female else 1.0) * (1 - 0.3 * aged) * (1 + 0.06 * spread[6]),
             breast_cm=max(1.2, 3.2 + 2.2 * stout + 0.9 * spread[7]) if female else 0.0,

@@ -166,7 +166,17 @@ def _metrics(
     }
 
 
-MEASURES = ("auroc", "average_precision", "f1", "precision", "recall", "specificity", "accuracy")
+MEASURES = (
+    "auroc",
+    "average_precision",
+    "f1",
+    "precision",
+    "recall",
+    "specificity",
+    "accuracy",
+    "brier",
+    "log_loss",
+)
 
 
 def _observation(

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from benchmark.card import words
 from benchmark.card.charts import (
     Curve,
     confusion_chart,
     curve_chart,
     history_charts,
+    reliability_chart,
 )
 from benchmark.card.data import (
     SPLIT_NAMES,
@@ -61,12 +64,14 @@ class Charts:
     training: tuple[Chart, ...]
     roc: tuple[Chart, ...]
     precision_recall: tuple[Chart, ...]
+    reliability: tuple[Chart, ...]
     confusion: Chart | None
 
     def files(self) -> dict[str, Chart]:
         """Return file name without suffix -> chart."""
         single = [c for c in (self.forest, self.confusion) if c is not None]
-        return {c.slug: c for c in (*single, *self.training, *self.roc, *self.precision_recall)}
+        panels = (*self.roc, *self.precision_recall, *self.reliability)
+        return {chart.slug: chart for chart in (*single, *self.training, *panels)}
 
 
 def build_card(run_folder: Path) -> Card:
@@ -121,6 +126,7 @@ def build_card(run_folder: Path) -> Card:
         roc=charts.roc,
         precision_recall=charts.precision_recall,
         confusion=charts.confusion,
+        reliability=charts.reliability,
         groups=build_groups(evidence, checkpoints),
         examples=examples,
         examples_missing=examples_missing,
@@ -152,15 +158,13 @@ def build_charts(
     ]
     curves = _curves(evidence, checkpoints)
     observations = results.observations if results else ()
-    drawn = {
-        kind: tuple(curve_chart(kind, o, curves[o.name]) for o in observations if o.name in curves)
-        for kind in ("roc", "pr")
-    }
+    drawn = [(o, curves[o.name]) for o in observations if o.name in curves]
     return Charts(
         forest=forest_chart(observations) if observations else None,
         training=history_charts(histories),
-        roc=drawn["roc"],
-        precision_recall=drawn["pr"],
+        roc=tuple(curve_chart("roc", o, scored) for o, scored in drawn),
+        precision_recall=tuple(curve_chart("pr", o, scored) for o, scored in drawn),
+        reliability=tuple(reliability_chart(o, scored) for o, scored in drawn),
         confusion=confusion_chart(observations),
     )
 
@@ -172,9 +176,10 @@ def _curves(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> dict[str, 
         if found is None:
             continue
         cases, scores = found
+        patients = pd.factorize(cases["patient_id"])[0]
         for place, name in enumerate(OBSERVATIONS):
             if f"label:{name}" in cases:
-                curve = Curve(checkpoint, present_labels(cases, name), scores[:, place])
+                curve = Curve(checkpoint, present_labels(cases, name), scores[:, place], patients)
                 curves.setdefault(name, []).append(curve)
     return curves
 

@@ -16,10 +16,13 @@ from benchmark.card import svg
 from benchmark.card.model import Chart, Checkpoint, Number, ObservationResult
 from benchmark.card.words import ratio
 from cxr.metrics import precision_recall_curve, roc_curve
+from cxr.statistics import ratio_interval
 
 PANEL = 190.0
 """Side of a curve's panel in view box units; the plot is 150 a side."""
 _LEFT, _TOP, _SIDE = 30.0, 8.0, 150.0
+GROUPS = 5
+"""Groups of a reliability chart: few, so that each has an interval worth drawing."""
 
 
 _Series = tuple[Checkpoint, str, NDArray[np.float64], NDArray[np.float64]]
@@ -27,11 +30,18 @@ _Series = tuple[Checkpoint, str, NDArray[np.float64], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Curve:
-    """One checkpoint's test scores on one observation: labels (n,) bool and scores (n,)."""
+    """One checkpoint's test scores on one observation.
+
+    Attributes:
+        labels: (n,) bool; present, hedged counted so.
+        scores: (n,) probabilities.
+        patients: (n,) int; equal for images of one patient.
+    """
 
     checkpoint: Checkpoint
     labels: NDArray[np.bool_]
     scores: NDArray[np.float64]
+    patients: NDArray[np.intp]
 
 
 def curve_chart(kind: str, observation: ObservationResult, curves: Sequence[Curve]) -> Chart:
@@ -84,6 +94,51 @@ def _pr_points(curve: Curve) -> list[tuple[float, float]]:
     return points
 
 
+def reliability_chart(observation: ObservationResult, curves: Sequence[Curve]) -> Chart:
+    """Share of positives against the mean score, in `GROUPS` groups of equally many cases."""
+    parts = _square_axes("reliability")
+    estimable = any(scores.auroc.value is not None for scores in observation.scores)
+    for curve in curves if estimable else ():
+        slot = curve.checkpoint.slot
+        points = []
+        for score, share, low, high in _reliability(curve):
+            x, y = _LEFT + score * _SIDE, _TOP + (1 - share) * _SIDE
+            points.append((x, y))
+            ends = _TOP + (1 - low) * _SIDE, _TOP + (1 - high) * _SIDE
+            whisker = svg.line(x, ends[0], x, ends[1], f"whisker thin {svg.slot_class(slot)}")
+            mark = svg.marker(x, y, slot, 2.8)
+            parts.append(svg.element("g", whisker, mark, data_net=curve.checkpoint.slug))
+        class_ = f"line thin {svg.slot_class(slot)}"
+        parts.append(svg.path(points, class_, svg.dash(slot), data_net=curve.checkpoint.slug))
+    if not estimable:
+        parts.append(svg.text(_LEFT + _SIDE / 2, _TOP + _SIDE / 2, "not estimable", "muted mid"))
+    words = f"Reliability of the scores for {observation.name}: share present by mean score."
+    return Chart(
+        slug=f"reliability-{observation.slug}",
+        title=observation.name,
+        caption="",
+        alternative=words,
+        svg=svg.canvas(PANEL, PANEL, *parts, alternative=words, class_="chart reliability"),
+        observation=observation.name,
+    )
+
+
+def _reliability(curve: Curve) -> list[tuple[float, float, float, float]]:
+    """Mean score, share of positives and the ends of its interval, by group."""
+    found = []
+    for rows in np.array_split(np.argsort(curve.scores, kind="stable"), GROUPS):
+        if not len(rows):
+            continue
+        patients = np.unique(curve.patients[rows], return_inverse=True)[1]
+        whole = np.bincount(patients).astype(float)
+        part = np.bincount(patients, weights=curve.labels[rows]).astype(float)
+        ends = ratio_interval(part, whole)
+        if np.isfinite([ends.low, ends.high]).all():
+            share = float(curve.labels[rows].mean())
+            found.append((float(curve.scores[rows].mean()), share, ends.low, ends.high))
+    return found
+
+
 def _square_axes(kind: str) -> list[Markup]:
     right, bottom = _LEFT + _SIDE, _TOP + _SIDE
     parts = []
@@ -95,12 +150,16 @@ def _square_axes(kind: str) -> list[Markup]:
             svg.text(x, bottom + 12, f"{tick:g}", "muted small mid"),
             svg.text(_LEFT - 5, y + 3, f"{tick:g}", "muted small end"),
         ]
-    names = ("1 − specificity", "sensitivity") if kind == "roc" else ("recall", "precision")
+    names = {
+        "roc": ("1 − specificity", "sensitivity"),
+        "pr": ("recall", "precision"),
+        "reliability": ("mean score", "share present"),
+    }[kind]
     parts.append(svg.text(_LEFT + _SIDE / 2, bottom + 25, names[0], "muted small mid"))
     middle = _TOP + _SIDE / 2
     turned = f"rotate(-90 9 {middle:g})"
     parts.append(svg.text(9, middle, names[1], "muted small mid", transform=turned))
-    if kind == "roc":
+    if kind != "pr":
         parts.append(svg.line(_LEFT, bottom, right, _TOP, "chance"))
     return parts
 

@@ -107,8 +107,15 @@ def _example(
         alternative=(
             f"Radiograph with {words_for_map} of {checkpoint.name} for {name} ({title}){outline}."
         ),
-        case="" if evidence.value("run.json#cohort.restricted") else str(entry.get("image_id", "")),
+        case=_case(evidence, entry),
     )
+
+
+def _case(evidence: Evidence, entry: dict[str, Any]) -> str:
+    """The example's id; empty where the source is restricted and ids were not asked for."""
+    restricted = evidence.value("run.json#cohort.restricted")
+    asked = evidence.value("run.json#config.card.include_restricted")
+    return "" if restricted and not asked else str(entry.get("image_id", ""))
 
 
 def _label(value: Any) -> str:

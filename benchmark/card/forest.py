@@ -51,7 +51,7 @@ def forest_chart(results: Sequence[ObservationResult]) -> Chart:
     return Chart(
         slug="auroc",
         title="AUROC by observation",
-        caption="Markers are estimates, lines their 95 % intervals from resampled patients; "
+        caption="Markers are estimates, lines their 95 % intervals over patients; "
         "the dashed line is chance.",
         alternative=words,
         svg=_draw(results, Layout(start, 180.0, 540.0, 690.0, 0.0), words, "chart forest"),

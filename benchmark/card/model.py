@@ -81,6 +81,8 @@ class Scores:
     recall: Number
     specificity: Number
     accuracy: Number
+    brier: Number
+    log_loss: Number
     confusion: tuple[Number, Number, Number, Number]  # TP, FP, FN, TN
     never: tuple[Number, Number]  # accuracy and F1 of always answering no
     always: tuple[Number, Number]  # accuracy and F1 of always answering yes
@@ -355,6 +357,7 @@ class Card:
     roc: tuple[Chart, ...]
     precision_recall: tuple[Chart, ...]
     confusion: Chart | None
+    reliability: tuple[Chart, ...]
     groups: tuple[Group, ...]
     examples: tuple[ExampleGroup, ...]
     examples_missing: str

@@ -24,6 +24,17 @@ from benchmark.evidence import Evidence
 from cxr.errors import InputError
 
 HINT = f"{words.NOT_PROVIDED}; state it in card.toml in the run folder"
+METRICS = (
+    ("auroc", "AUROC"),
+    ("average_precision", "average precision"),
+    ("f1", "F1"),
+    ("precision", "precision"),
+    ("recall", "recall"),
+    ("specificity", "specificity"),
+    ("accuracy", "accuracy"),
+    ("brier", "Brier score"),
+    ("log_loss", "log loss"),
+)
 SYNTHETIC = (
     "Synthetic: the images are phantoms and the reports are narrated. The figures measure how "
     "hard the phantoms are, and say nothing about patients."
@@ -189,10 +200,7 @@ def build_method(evidence: Evidence) -> tuple[Fact, ...]:
         fact(evidence, "Precision", f"{config}training.precision"),
         Fact("Checkpoint kept", "best macro AUROC on the validation split"),
         _plain(evidence, "Operating point", f"{config}evaluation.threshold"),
-        Fact(
-            "Intervals",
-            "95 %, bootstrap over patients; one resample for all observations and networks",
-        ),
+        *_interval_methods(evidence),
         fact(evidence, "Bootstrap replicates", f"{config}evaluation.replicates"),
         fact(
             evidence,
@@ -201,6 +209,24 @@ def build_method(evidence: Evidence) -> tuple[Fact, ...]:
             note="of each class; with fewer an observation is not estimable",
         ),
         fact(evidence, "Explanations", f"{config}explanation.method"),
+    )
+
+
+def _interval_methods(evidence: Evidence) -> tuple[Fact, ...]:
+    """Which metric's intervals were made how, as the estimates themselves tell."""
+    folder = evidence.value("run.json#networks.0.folder")
+    observations = evidence.value(f"{folder}/metrics.json#observations")
+    by_method: dict[str, list[str]] = {}
+    for metric, name in METRICS:
+        found = (record.get(metric) or {} for record in (observations or {}).values())
+        method = next((entry["method"] for entry in found if entry.get("method")), None)
+        if method:
+            by_method.setdefault(method, []).append(name)
+    if not by_method:
+        return (Fact("95 % intervals", words.NOT_PROVIDED),)
+    return tuple(
+        Fact(f"95 % intervals: {words.listed(names)}", method)
+        for method, names in by_method.items()
     )
 
 

@@ -147,6 +147,8 @@ def _scores(evidence: Evidence, checkpoint: Checkpoint, base: str) -> Scores:
         recall=measured("recall"),
         specificity=measured("specificity"),
         accuracy=measured("accuracy"),
+        brier=measured("brier"),
+        log_loss=measured("log_loss"),
         confusion=(cells[0], cells[1], cells[2], cells[3]),
         never=fixed("always_negative"),
         always=fixed("always_positive"),

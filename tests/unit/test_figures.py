@@ -74,7 +74,7 @@ def _chart(auroc: Number) -> object:
     scores = Scores(
         checkpoint,
         auroc,
-        *(NONE,) * 6,
+        *(NONE,) * 8,
         confusion=(NONE,) * 4,
         never=(NONE,) * 2,
         always=(NONE,) * 2,
@@ -82,4 +82,5 @@ def _chart(auroc: Number) -> object:
     )
     result = ObservationResult("Edema", "edema", *(NONE,) * 6, scores=(scores,))
     labels = np.array([True, True, False, False])
-    return curve_chart("roc", result, [Curve(checkpoint, labels, np.array([4.0, 3.0, 2.0, 1.0]))])
+    curve = Curve(checkpoint, labels, np.array([0.4, 0.3, 0.2, 0.1]), np.arange(4))
+    return curve_chart("roc", result, [curve])

@@ -160,6 +160,8 @@ def _entry(value: float, error: float, freedom: float, method: str) -> dict[str,
     ends = difference_interval(value, error, freedom)
     return {
         "difference": Estimate(value, ends.low, ends.high, method).as_json(),
+        "error": error,
+        "freedom": freedom,
         "p": two_sided_p(value, error, freedom),
     }
 

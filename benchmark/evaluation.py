@@ -37,6 +37,7 @@ Floats = NDArray[np.float64]
 PROTOCOL_VERSION = 1
 """Raised when a metric's definition changes, so that old and new numbers are never mixed."""
 
+LABEL_COLUMNS: list[str] = [f"label:{name}" for name in OBSERVATIONS]
 AGGREGATES: tuple[str, ...] = ("macro", "micro", "weighted")
 
 

@@ -108,7 +108,8 @@ FORMATS: dict[str, Callable[[Verdict], str]] = {
 
 
 def _row(check: Check) -> tuple[str, ...]:
-    word = f"{check.verdict} (allowed)" if _excused(check) else check.verdict
+    mark = "allowed" if check.decides else "not deciding"
+    word = f"{check.verdict} ({mark})" if _excused(check) else check.verdict
     network = check.network if check.seed == 0 else f"{check.network} seed {check.seed}"
     observation = (
         check.observation if check.group == "all" else f"{check.observation} ({check.group})"

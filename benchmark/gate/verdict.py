@@ -29,6 +29,7 @@ class Check:
         found: the number with its interval, or why there is none.
         verdict: "pass", "fail" or "inconclusive".
         allowed: whether an inconclusive verdict lets the gate pass.
+        decides: whether being inconclusive makes the gate so; a failure always fails it.
     """
 
     network: str
@@ -40,6 +41,7 @@ class Check:
     found: Estimate
     verdict: str
     allowed: bool = False
+    decides: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Verdict:
     @property
     def word(self) -> str:
         """The whole in one word: the worst of its checks."""
-        found = {check.verdict for check in self.checks}
+        found = {check.verdict for check in self.checks if check.decides or check.verdict == FAIL}
         return FAIL if FAIL in found else INCONCLUSIVE if INCONCLUSIVE in found else PASS
 
     @property
@@ -71,6 +73,15 @@ class Verdict:
                 for check in self.checks
             )
         )
+
+
+def merge(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return several verdicts on one run as one."""
+    return Verdict(
+        verdicts[0].run,
+        tuple(check for verdict in verdicts for check in verdict.checks),
+        tuple(note for verdict in verdicts for note in verdict.notes),
+    )
 
 
 def check_run(path: Path, thresholds: Sequence[Threshold]) -> Verdict:

@@ -17,7 +17,8 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +50,7 @@ from benchmark.devices import autocast, check_precision, place, reproducible, re
 from benchmark.events import Events
 from benchmark.losses import Loss, build_loss, prevalence
 from benchmark.prediction import predict
+from benchmark.runs import read_json, write_json
 from benchmark.schedules import SCHEDULES, Schedule
 from cxr.errors import InputError
 from cxr.metrics import auroc_score
@@ -167,7 +169,8 @@ def train_network(
 
     Raises:
         InputError: the data can't be learnt from, the device or weights can't be had, the loss
-            is not finite (names the images), or `folder` belongs to other data or settings.
+            is not finite (names the images), the GPU's memory is too small, or `folder` belongs
+            to other data or settings.
     """
     check_training_data(data)
     device = resolve_device(settings.device)
@@ -178,12 +181,27 @@ def train_network(
         with reproducible(seed, device, deterministic=settings.deterministic):
             state = _start(task)
             state.restore(task)
-            _fit(state, task, events)
+            with _memory_explained(task):
+                _fit(state, task, events)
             facts = _facts(state, task)
-        _write_json(folder / "timing.json", _timing(state, data))
-        _write_json(folder / "training.json", facts)
+        write_json(folder / "timing.json", _timing(state, data))
+        write_json(folder / "training.json", facts)
     (folder / RESUME).unlink(missing_ok=True)
     return _finished(task)
+
+
+@contextmanager
+def _memory_explained(task: _Task) -> Iterator[None]:
+    """Turn the GPU's running out of memory into a sentence that names a smaller batch."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        size = task.settings.batch_size
+        mend = f"set training.batch_size to {size // 2}" if size > 1 else "use smaller images"
+        raise InputError(
+            f"The {task.device.type} device ran out of memory training {task.network} on "
+            f"{size} images at a time; {mend}, or train at lower training.precision."
+        ) from error
 
 
 def _start(task: _Task) -> _State:
@@ -365,12 +383,12 @@ def _timing(state: _State, data: TrainingData) -> dict[str, Any]:
 
 
 def _finished(task: _Task) -> TrainingResult:
-    facts = json.loads((task.folder / "training.json").read_text())
+    facts = read_json(task.folder / "training.json")
     if facts["digest"] != task.digest:
         raise InputError(
             f"{task.folder} holds a training on other data or settings; start a new run."
         )
-    timing = json.loads((task.folder / "timing.json").read_text())
+    timing = read_json(task.folder / "timing.json")
     seconds = timing["seconds_per_epoch"]
     return TrainingResult(task.network, task.seed, task.folder, facts, seconds)
 
@@ -383,8 +401,3 @@ def _write_history(path: Path, history: list[dict[str, float]]) -> None:
             writer.writerows(history)
 
     replace_file(path, write)
-
-
-def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    text = json.dumps(values, indent=1) + "\n"
-    replace_file(path, lambda part: part.write_text(text))

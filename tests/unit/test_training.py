@@ -258,6 +258,18 @@ def test_nan_in_the_network_is_caught_in_the_first_batch(data, tmp_path, monkeyp
     assert str(caught.value).count("image") == 4 + 2  # four ids, "on the images", "these images"
 
 
+def test_too_little_memory_names_a_smaller_batch(data, tmp_path, monkeypatch):
+    """A GPU that runs out of memory is answered with half the batch size."""
+
+    class Hungry(Tiny):
+        def forward(self, images):
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setitem(NETWORKS, "tiny", Network(Hungry, "body", "head"))
+    with pytest.raises(InputError, match=r"4 images at a time; set training.batch_size to 2"):
+        train(data, tmp_path)
+
+
 def test_validation_without_both_classes_stops_before_training(data, tmp_path):
     """A validation split in which no observation has both classes stops before any epoch."""
     targets = data.targets.copy()

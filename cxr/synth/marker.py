@@ -48,7 +48,7 @@ def _shutter(size: int, rng: np.random.Generator) -> np.ndarray:
     cosine, sine = math.cos(turn), math.sin(turn)
     corners = box @ np.array([[cosine, sine], [-sine, cosine]]) + half
     drawn = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(drawn, [np.round(corners).astype(np.int32)], 1)
+    cv2.fillPoly(drawn, [np.round(corners * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
     return drawn.astype(bool)
 
 

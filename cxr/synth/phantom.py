@@ -138,14 +138,14 @@ def _breaks(finding: Finding, strength: float) -> list[Break]:
     side = pick_side(finding.side, rng)
     low, high = _RIBS_OF_ZONE.get(finding.zone, (3, 9))
     first = int(rng.integers(low, high + 1))
-    angle = rng.uniform(0.75, 1.35)
+    angle = rng.uniform(0.6, 1.15)
     return [
         Break(
             rib=rib,
             side=side,
             angle=float(angle + rng.normal(0, 0.06)),
-            step_cm=float(rng.choice([-1, 1]) * (0.35 + 0.6 * finding.severity) * strength),
-            gap_cm=float((0.15 + 0.3 * finding.severity) * strength),
+            step_cm=float(rng.choice([-1, 1]) * (0.5 + 0.6 * finding.severity) * strength),
+            gap_cm=float((0.25 + 0.35 * finding.severity) * strength),
         )
         for rib in range(first, min(first + 1 + round(3 * finding.severity), 11))
     ]

@@ -105,8 +105,8 @@ def _callus(pieces: list[tuple[np.ndarray, np.ndarray]], width: np.ndarray) -> l
     """Dense fragment ends."""
     (keep_in, inner), (keep_out, outer) = pieces
     return [
-        Tube(inner[-3:], width[keep_in][-3:], 0.5),
-        Tube(outer[:3], width[keep_out][:3], 0.5),
+        Tube(inner[-3:], width[keep_in][-3:], 0.7),
+        Tube(outer[:3], width[keep_out][:3], 0.7),
     ]
 
 

@@ -336,6 +336,7 @@ def _run(
         "config": {
             "preset": "synthetic",
             "data": {"source": "synthetic", "views": ["PA", "AP"], "labels": "report"},
+            "limit": {"patients": 0},
             "split": {"method": "seeded", "fractions": [0.6, 0.1, 0.3], "seed": 0},
             "labels": {"uncertain": "positive", "blank": "negative"},
             "image": {"size": 96, "fit": "squash"},
@@ -345,6 +346,8 @@ def _run(
                 "seeds": [0],
                 "epochs": 3,
                 "batch_size": 16,
+                "loss": "bce",
+                "prior_bias": False,
                 "optimizer": "adam",
                 "learning_rate": 0.001,
                 "schedule": "one-cycle",

@@ -16,6 +16,7 @@ from benchmark.card.charts import (
     history_charts,
     reliability_chart,
 )
+from benchmark.card.checklists import Known, build_checklists, build_points
 from benchmark.card.data import (
     SPLIT_NAMES,
     build_breakdowns,
@@ -88,10 +89,20 @@ def build_card(run_folder: Path) -> Card:
     comparison = build_comparison(evidence, checkpoints)
     charts = build_charts(evidence, checkpoints, results)
     intended, out_of_scope = build_use(evidence, notes)
+    breakdowns, groups = build_breakdowns(evidence), build_groups(evidence, checkpoints)
     label_quality, label_quality_words = build_label_quality(evidence)
     variant_names, variants = build_variants(evidence, checkpoints)
     examples, examples_missing = build_examples(evidence, checkpoints)
     localization, localization_missing = build_localization(evidence, checkpoints)
+    known = Known(
+        synthetic=bool(evidence.value("run.json#cohort.synthetic")),
+        results=results is not None,
+        truth=bool(label_quality),
+        variants=results is not None,
+        examples=examples,
+        groups=groups,
+        breakdowns=breakdowns,
+    )
     names = words.listed([c.name for c in checkpoints]) or "No network"
     return Card(
         run_id=_text(evidence, "run.json#run_id"),
@@ -110,7 +121,7 @@ def build_card(run_folder: Path) -> Card:
         flow=build_flow(evidence),
         splits=SPLIT_NAMES,
         prevalence=build_prevalence(evidence),
-        breakdowns=build_breakdowns(evidence),
+        breakdowns=breakdowns,
         cohort_facts=build_cohort_facts(evidence),
         label_facts=build_label_facts(evidence),
         label_quality=label_quality,
@@ -127,7 +138,7 @@ def build_card(run_folder: Path) -> Card:
         precision_recall=charts.precision_recall,
         confusion=charts.confusion,
         reliability=charts.reliability,
-        groups=build_groups(evidence, checkpoints),
+        groups=groups,
         examples=examples,
         examples_missing=examples_missing,
         localization=localization,
@@ -136,6 +147,8 @@ def build_card(run_folder: Path) -> Card:
         ladder=build_ladder(evidence, checkpoints, results),
         limits=build_limits(evidence, results, notes),
         ethics=build_ethics(evidence, notes),
+        points=build_points(evidence, known, notes),
+        checklists=build_checklists(known, notes),
         provenance=build_provenance(evidence),
         hashes=build_hashes(evidence, checkpoints),
         timings=build_timings(evidence),

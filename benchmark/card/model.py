@@ -322,6 +322,33 @@ class OperatingPoints:
 
 
 @dataclass(frozen=True)
+class ChecklistItem:
+    """One item of a checklist; `section` of the card speaks to it, or none does."""
+
+    number: str
+    text: str
+    section: str
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """A reporting checklist, item by item."""
+
+    name: str
+    citation: str
+    items: tuple[ChecklistItem, ...]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A question that reviewers ask first, the answer, and the section to read on."""
+
+    title: str
+    answer: str
+    section: str
+
+
+@dataclass(frozen=True)
 class Card:
     """Everything that the card says."""
 
@@ -367,6 +394,8 @@ class Card:
     ladder: Ladder
     limits: tuple[str, ...]
     ethics: tuple[str, ...]
+    points: tuple[Point, ...]
+    checklists: tuple[Checklist, ...]
     provenance: tuple[Fact, ...]
     hashes: tuple[Fact, ...]
     timings: tuple[Fact, ...]

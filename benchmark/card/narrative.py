@@ -24,6 +24,15 @@ from benchmark.evidence import Evidence
 from cxr.errors import InputError
 
 HINT = f"{words.NOT_PROVIDED}; state it in card.toml in the run folder"
+OWNER = (
+    ("Owner", "owner"),
+    ("Contact", "contact"),
+    ("Licence", "licence"),
+    ("Funding", "funding"),
+    ("Registration", "registration"),
+    ("Ethical approval", "approval"),
+    ("Availability of model and data", "availability"),
+)
 METRICS = (
     ("auroc", "AUROC"),
     ("average_precision", "average precision"),
@@ -58,10 +67,7 @@ def read_notes(evidence: Evidence) -> dict[str, Any]:
 
 def build_owner(notes: dict[str, Any]) -> tuple[Fact, ...]:
     """Return who answers for the models."""
-    return tuple(
-        Fact(title, str(notes.get(name) or HINT))
-        for title, name in (("Owner", "owner"), ("Contact", "contact"), ("Licence", "licence"))
-    )
+    return tuple(Fact(title, str(notes.get(name) or HINT)) for title, name in OWNER)
 
 
 def build_use(evidence: Evidence, notes: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -186,11 +192,13 @@ def build_method(evidence: Evidence) -> tuple[Fact, ...]:
         split += " (" + " / ".join(words.percent(f, 1) for f in fractions) + ")"
     return (
         fact(evidence, "Preset", f"{config}preset"),
+        Fact("Patients", _sample(evidence)),
         Fact("Split, by patient", split),
         fact(evidence, "Split seed", f"{config}split.seed"),
         Fact("Input (pixels)", pixels or words.NOT_PROVIDED),
         fact(evidence, "Starting weights", f"{config}training.weights"),
-        Fact("Loss", "binary cross-entropy on logits, one output per observation"),
+        fact(evidence, "Loss", f"{config}training.loss"),
+        fact(evidence, "Output starts at the prevalence", f"{config}training.prior_bias"),
         fact(evidence, "Optimizer", f"{config}training.optimizer"),
         _plain(evidence, "Learning rate", f"{config}training.learning_rate"),
         fact(evidence, "Schedule", f"{config}training.schedule"),
@@ -199,6 +207,7 @@ def build_method(evidence: Evidence) -> tuple[Fact, ...]:
         fact(evidence, "Seeds", f"{config}training.seeds"),
         fact(evidence, "Precision", f"{config}training.precision"),
         Fact("Checkpoint kept", "best macro AUROC on the validation split"),
+        Fact("Ensembling", "none; each checkpoint stands alone"),
         _plain(evidence, "Operating point", f"{config}evaluation.threshold"),
         *_interval_methods(evidence),
         fact(evidence, "Bootstrap replicates", f"{config}evaluation.replicates"),
@@ -210,6 +219,13 @@ def build_method(evidence: Evidence) -> tuple[Fact, ...]:
         ),
         fact(evidence, "Explanations", f"{config}explanation.method"),
     )
+
+
+def _sample(evidence: Evidence) -> str:
+    limit = evidence.value("run.json#config.limit.patients")
+    if limit is None:
+        return words.NOT_PROVIDED
+    return f"{limit}, sampled by seeded hash before the split" if limit else "all"
 
 
 def _interval_methods(evidence: Evidence) -> tuple[Fact, ...]:

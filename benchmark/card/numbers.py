@@ -53,10 +53,10 @@ def estimate(evidence: Evidence, source: str, *, difference: bool = False) -> Nu
 def fact(evidence: Evidence, name: str, source: str, *, note: str = "") -> Fact:
     """Return the text or number at `source` as a named fact."""
     value = evidence.value(source)
-    if words.is_number(value):
-        return Fact(name, Number(words.count(value), source, float(value)), note)
     if isinstance(value, bool):
         return Fact(name, "yes" if value else "no", note)
+    if words.is_number(value):
+        return Fact(name, Number(words.count(value), source, float(value)), note)
     if isinstance(value, list | tuple):
         return Fact(name, ", ".join(str(item) for item in value) or "none", note)
     return Fact(

@@ -23,6 +23,11 @@ def network_name(name: str) -> str:
 
 
 _TERMS = {
+    "bce": "binary cross-entropy on logits, one output per observation",
+    "weighted": "binary cross-entropy, positives weighted by rarity",
+    "class-balanced": "class-balanced binary cross-entropy",
+    "focal": "focal loss",
+    "asymmetric": "asymmetric focal loss",
     "adam": "Adam",
     "adamw": "AdamW",
     "sgd": "SGD",

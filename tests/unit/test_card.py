@@ -37,7 +37,7 @@ def test_every_section_of_a_synthetic_run_is_marked_so(html: str) -> None:
     """A synthetic run carries a banner, and the mark beside every section's heading."""
     assert 'aria-label="Synthetic data"' in html
     headings = re.findall(r"<h2 id=.*?</h2>", html)
-    assert len(headings) == 19
+    assert len(headings) == 20
     assert all("Synthetic</span>" in heading for heading in headings)
 
 
@@ -64,7 +64,7 @@ def test_a_bare_run_shows_what_is_not_provided(tmp_path: Path) -> None:
         "the run measured no subgroups",
     ):
         assert said in html
-    assert len(re.findall(r"<h2 id=", html)) == 19
+    assert len(re.findall(r"<h2 id=", html)) == 20
 
 
 def test_a_folder_without_run_json_is_refused(tmp_path: Path) -> None:
@@ -210,3 +210,27 @@ def test_digits_follow_the_interval(estimate: Estimate, text: str) -> None:
 def test_p_values_are_written_as_journals_do(value: float, text: str) -> None:
     """Below 0.001 as that, three decimals below 0.01 and around 0.05, else two."""
     assert words.p_value(value) == text
+
+
+def test_checklists_point_to_sections_or_say_not_provided(run: Path) -> None:
+    """Each item of each checklist has a section that is there, or is open."""
+    card = build_card(run)
+    html = render_html(card)
+    counts = {checklist.name: len(checklist.items) for checklist in card.checklists}
+    assert counts == {"CLAIM 2024": 44, "TRIPOD+AI": 27, "Model Cards": 9}
+    sections = {item.section for checklist in card.checklists for item in checklist.items}
+    assert "" in sections
+    assert all(f'<h2 id="{section}">' in html for section in sections - {""})
+
+
+def test_funding_that_is_told_closes_its_items(run: Path, tmp_path: Path) -> None:
+    """What people state in card.toml is shown, and closes the items that ask for it."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    (copy / "card.toml").write_text('funding = "A foundation"\n')
+
+    def item(folder: Path) -> str:
+        claim = build_card(folder).checklists[0]
+        return next(item.section for item in claim.items if item.number == "44")
+
+    assert (item(run), item(copy)) == ("", "use")

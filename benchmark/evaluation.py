@@ -324,7 +324,10 @@ def _micro(key: Key, logits: Floats, draws: PatientResample, cut: float) -> dict
     right = (~key.counted | (key.present == (logits >= cut))).all(axis=1).astype(float)
     sizes = np.bincount(draws.patient).astype(float)
     subset = resampled(
-        "subset_accuracy", mean(right), replicate_means(right, draws), patient_freedom(sizes)
+        "subset_accuracy",
+        mean(right),
+        replicate_means(right[:, None], draws)[0],
+        patient_freedom(sizes),
     )
     over = {"over": int(key.counted.any(axis=0).sum())}
     return {

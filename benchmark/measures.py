@@ -111,23 +111,23 @@ def measure(
     freedom = min(
         patient_freedom(patients.tp + patients.fn), patient_freedom(patients.fp + patients.tn)
     )
-    errors = {
-        "brier": metrics.squared_errors(present, expit(score)),
-        "log_loss": metrics.log_errors(present, expit(score)),
-    }
+    chance = expit(score)
+    errors = np.stack(
+        [metrics.squared_errors(present, chance), metrics.log_errors(present, chance)], axis=1
+    )
     ranked = ranked_replicates(present, score, draws, threshold=cut)
     drawn = Confusion(ranked.tp, ranked.fp, ranked.fn, ranked.tn)
     replicates = {
         "auroc": ranked.auroc,
         "average_precision": ranked.average_precision,
         **{name: rate(drawn) for name, rate in RATES.items()},
-        **{name: replicate_means(values, draws) for name, values in errors.items()},
+        **dict(zip(LOSSES, replicate_means(errors, draws), strict=True)),
     }
     values = {
         "auroc": metrics.auroc_score(present, score),
         "average_precision": metrics.average_precision_score(present, score),
         **{name: float(rate(table)) for name, rate in RATES.items()},
-        **{name: mean(array) for name, array in errors.items()},
+        **{name: mean(column) for name, column in zip(LOSSES, errors.T, strict=True)},
     }
     estimates = {
         "auroc": _area(present, score, draws, values["auroc"]),

@@ -124,18 +124,30 @@ def ranked_replicates(
 
 
 def replicate_means(values: Floats, resample: PatientResample) -> Floats:
-    """Mean of a value per case in every replicate; NaN in a replicate without a case.
+    """Means over the cases of every replicate; NaN in a replicate without a case.
 
     Args:
-        values: (cases,) float.
+        values: (cases, kinds) float; each kind has a mean of its own.
         resample: draws for the same cases.
+
+    Returns:
+        (kinds, replicates) float.
     """
     width = resample.counts.shape[1]
-    sums = np.bincount(resample.patient, weights=values, minlength=width)
-    sizes = np.bincount(resample.patient, minlength=width).astype(float)
-    totals = _times(resample.counts, np.stack([sums, sizes], axis=1))
+    ones = np.ones((len(values), 1))
+    sums = np.stack(
+        [
+            np.bincount(resample.patient, weights=column, minlength=width)
+            for column in np.concatenate([values, ones], axis=1).T
+        ],
+        axis=1,
+    )
+    totals = np.zeros((sums.shape[1], resample.replicates))
+    for start in range(0, resample.replicates, BLOCK):
+        part = slice(start, start + BLOCK)
+        totals[:, part] = _sum(np.ascontiguousarray(resample.counts[part].T), sums)
     with np.errstate(invalid="ignore"):
-        return totals[:, 0] / totals[:, 1]
+        return totals[:-1] / totals[-1]
 
 
 def _replicate(
@@ -158,10 +170,19 @@ def _replicate(
     return RankedReplicates(areas, precisions, *table)
 
 
-def _times(counts: NDArray[np.uint16], columns: Floats) -> Floats:
-    """`counts @ columns`, in blocks, so that no float copy of all counts is made."""
-    blocks = range(0, len(counts), BLOCK)
-    return np.concatenate([counts[at : at + BLOCK].astype(float) @ columns for at in blocks])
+@numba.njit(cache=True, nogil=True)
+def _sum(draws, sums):  # type: ignore[no-untyped-def]
+    """Sum what each patient brings, as often as it was drawn: (kinds, replicates)."""
+    patients, kinds = sums.shape
+    width = draws.shape[1]
+    totals = np.zeros((kinds, width))
+    for patient in range(patients):
+        row = draws[patient]
+        for kind in range(kinds):
+            share, total = sums[patient, kind], totals[kind]
+            for k in range(width):
+                total[k] += row[k] * share
+    return totals
 
 
 @numba.njit(cache=True, nogil=True)

@@ -212,8 +212,10 @@ def test_replicate_means_are_weighted_means() -> None:
     """The mean of a replicate counts each case as often as its patient was drawn."""
     ids = np.array(["a", "b", "b"])
     draws = statistics.resample_patients(ids, replicates=300, rng=np.random.default_rng(1))
-    values = np.array([1.0, 2.0, 6.0])
-    expected = [np.average(values, weights=row[draws.patient]) for row in draws.counts]
+    values = np.array([[1.0, 5.0], [2.0, 0.0], [6.0, 1.0]])
+    expected = np.transpose(
+        [np.average(values, axis=0, weights=row[draws.patient]) for row in draws.counts]
+    )
     assert statistics.replicate_means(values, draws) == pytest.approx(expected, abs=1e-12)
 
 

@@ -29,7 +29,7 @@ from cxr.synth.phantom import check_settings, render
 from cxr.synth.sampling import sample_cohort
 from cxr.synth.truth import Image, Study, true_observations
 
-COHORT_VERSION = 4
+COHORT_VERSION = 5
 """Goes up when the same settings give other bytes."""
 
 DONE = "SYNTHETIC.json"

@@ -38,9 +38,9 @@ def _endotracheal(scene: Scene, finding: Finding, rng: np.random.Generator) -> l
     line = trachea[: max(int(stop), 3)] + np.array([rng.normal(0, 0.12), 0.0])
     side = 0.42 if rng.random() < 0.5 else -0.42
     return [
-        Tube(line, 0.55, 0.45),
-        Tube(line, 0.42, -0.38),
-        Tube(line + np.array([side, 0.0]), 0.1, 6.0),
+        Tube(line, 0.55, 0.6),
+        Tube(line, 0.42, -0.45),
+        Tube(line + np.array([side, 0.0]), 0.13, 7.0),
     ]
 
 
@@ -56,7 +56,7 @@ def _central(scene: Scene, finding: Finding, rng: np.random.Generator) -> list[T
         neck = marks.neck[side]
         way = np.vstack([[neck], [(neck[0] * 1.05, -3.0)], [(neck[0] * 0.9, 0.5)], down[3:]])
     line = _wander(spline([(x, y) for x, y in way], 60), rng, 0.18)
-    return [Tube(line, 0.13, 4.5)]
+    return [Tube(line, 0.15, 5.0)]
 
 
 def _enteric(scene: Scene, finding: Finding, rng: np.random.Generator) -> list[Tube]:
@@ -66,7 +66,7 @@ def _enteric(scene: Scene, finding: Finding, rng: np.random.Generator) -> list[T
     reach = rng.uniform(0.5, 3.5)
     tail = [(x + 0.5 * reach, y + 0.6), (x + reach, y + 0.3), (x + 1.3 * reach, y - 0.8)]
     line = _wander(spline([*map(tuple, way), *tail], 70), rng, 0.25)
-    return [Tube(line, 0.24, 1.2), Tube(line, 0.1, 5.0)]
+    return [Tube(line, 0.27, 1.4), Tube(line, 0.12, 5.0)]
 
 
 def _pacemaker(scene: Scene, finding: Finding, rng: np.random.Generator) -> list[Tube]:
@@ -113,7 +113,7 @@ def _chest(scene: Scene, finding: Finding, rng: np.random.Generator) -> list[Tub
            (side * (wall - 2.2), enter - 1.8), tip]  # fmt: skip
     line, stripe = spline(way, 60), np.array([0.0, 0.2])
     return [
-        Tube(line, 0.4, 0.7),
+        Tube(line, 0.42, 0.9),
         Tube(line + stripe, 0.1, 6.0),
         Tube(line - stripe, 0.06, 4.0),
     ]
@@ -128,7 +128,7 @@ def _wires(scene: Scene, finding: Finding, rng: np.random.Generator) -> list[Tub
         turn = np.linspace(0.35, 2 * np.pi + 0.15, 18)
         wide, tall = rng.uniform(0.7, 0.95), rng.uniform(0.45, 0.7)
         loop = np.column_stack([x + wide * np.sin(turn), y + tall * np.cos(turn)])
-        tubes.append(Tube(loop, 0.07, 12.0))
+        tubes.append(Tube(loop, 0.085, 13.0))
         twist = loop[-1] + np.array([[0, 0], [rng.normal(0, 0.12), rng.uniform(0.3, 0.6)]])
         tubes.append(Tube(twist, 0.11, 10.0))
     return tubes

@@ -86,7 +86,7 @@ def opacity(scene: Scene, finding: Finding, strength: float, rng: np.random.Gene
         grain = 1 + 0.06 * cloud(scene.grid, rng, scale_cm=0.6)
         share = np.maximum(share, shape * grain * scene.on_side(side))
     return _filled(
-        scene, share * np.float32((0.35 + 0.25 * finding.severity) * strength), vessels=False
+        scene, share * np.float32((0.42 + 0.3 * finding.severity) * strength), vessels=False
     )
 
 
@@ -136,12 +136,12 @@ def pneumonia(scene: Scene, finding: Finding, strength: float, rng: np.random.Ge
         for _ in range(5 + int(4 * finding.severity)):
             spot = np.asarray(centre) + rng.normal(0, 0.6, 2) * size
             patch = blob(
-                scene.grid, (float(spot[0]), float(spot[1])), (size * rng.uniform(0.35, 0.7),) * 2,
-                soft=0.8, warp=_warp(scene, rng, 0.16, 2.5),
+                scene.grid, (float(spot[0]), float(spot[1])), (size * rng.uniform(0.4, 0.75),) * 2,
+                soft=1.1, warp=_warp(scene, rng, 0.16, 2.5),
             )  # fmt: skip
-            share = 1 - (1 - share) * (1 - np.float32(0.55) * patch * scene.on_side(side))
+            share = 1 - (1 - share) * (1 - np.float32(0.6) * patch * scene.on_side(side))
         share *= 1 - 0.4 * _bronchogram(scene, side, centre, size, rng)
-    return _filled(scene, share * np.float32((0.68 + 0.3 * finding.severity) * strength))
+    return _filled(scene, share * np.float32((0.76 + 0.26 * finding.severity) * strength))
 
 
 def atelectasis(
@@ -177,7 +177,7 @@ def atelectasis(
 
 def nodule(scene: Scene, finding: Finding, strength: float, rng: np.random.Generator) -> Change:
     """A round lesion of at most 3 cm."""
-    return _round(scene, finding, strength, rng, radius=0.8 + 0.7 * finding.severity, rough=0.06)
+    return _round(scene, finding, strength, rng, radius=0.9 + 0.6 * finding.severity, rough=0.06)
 
 
 def mass(scene: Scene, finding: Finding, strength: float, rng: np.random.Generator) -> Change:
@@ -203,7 +203,7 @@ def _round(
     if rough > 0.1:
         solid = np.maximum(solid, 0.5 * _spicules(scene, centre, radius, rng))
     # a solid lesion takes the place of so much air along the beam, and of no more than there is
-    share = np.minimum(solid * np.float32(1.6), scene.lung) / np.maximum(scene.lung, 0.5)
+    share = np.minimum(solid * np.float32(2.0), scene.lung) / np.maximum(scene.lung, 0.5)
     change = _filled(scene, share * np.float32(strength))
     return Change((edge > 0.5) & (strength > 0), change.aeration, vessels=None)
 

@@ -8,6 +8,7 @@ the scores and the settings alone: equal input gives equal bytes.
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ PROTOCOL_VERSION = 1
 """Raised when a metric's definition changes, so that old and new numbers are never mixed."""
 
 LABEL_COLUMNS: list[str] = [f"label:{name}" for name in OBSERVATIONS]
+GROUPS = {"sex": "sex", "age_band": "age", "view": "view"}
+"""Columns that make subgroups, and how they are called."""
 AGGREGATES: tuple[str, ...] = ("macro", "micro", "weighted")
 
 
@@ -199,9 +202,17 @@ def evaluate_variants(
     seed: int,
     settings: EvaluationConfig,
 ) -> dict[str, dict[str, Any]]:
-    """Return file name -> document: uncertain as positive, uncertain excluded and, if known, truth.
+    """Return file name -> document: label variants of all cases, then each subgroup.
 
-    Arguments as for `evaluate`.
+    Hedged labels as positive, hedged left out and, where it is known, the truth; then, with
+    hedged as positive, each sex, age band and view, unless there is but one.
+
+    Args:
+        cases: as for `evaluate`; columns in `GROUPS` make subgroups, blank values none.
+        logits: (cases, 14) float.
+        network: the name to write down.
+        seed: the training seed to write down.
+        settings: threshold, replicates, resampling seed, minimal support.
     """
     variants: dict[str, tuple[Labels, Uncertain]] = {
         "metrics.json": ("report", "positive"),
@@ -209,18 +220,26 @@ def evaluate_variants(
     }
     if has_truth(cases):
         variants["metrics.truth.json"] = ("truth", "positive")
-    return {
-        name: evaluate(
-            cases,
-            logits,
-            network=network,
-            seed=seed,
-            settings=settings,
-            labels=labels,
-            uncertain=uncertain,
-        )
+    told: dict[str, Any] = {"network": network, "seed": seed, "settings": settings}
+    documents = {
+        name: evaluate(cases, logits, labels=labels, uncertain=uncertain, **told)
         for name, (labels, uncertain) in variants.items()
     }
+    for group, rows in subgroups(cases).items():
+        name = f"metrics.{re.sub('[^0-9A-Za-z]+', '-', group).strip('-')}.json"
+        documents[name] = evaluate(cases[rows], logits[rows], group=group, **told)
+    return documents
+
+
+def subgroups(cases: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
+    """Return which cases are in each subgroup, such as "sex=F" or "age=60-79"."""
+    found = {}
+    for column, title in GROUPS.items():
+        values = cases[column].to_numpy(str) if column in cases else np.array([], str)
+        names = [value for value in np.unique(values) if value]
+        if len(names) > 1:
+            found.update({f"{title}={name}": values == name for name in names})
+    return found
 
 
 def dump_document(document: Mapping[str, Any]) -> str:

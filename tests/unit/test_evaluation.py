@@ -14,6 +14,7 @@ from benchmark.evaluation import (
     evaluate,
     evaluate_variants,
     protocol_of,
+    subgroups,
 )
 from cxr import metrics
 from cxr.errors import InputError
@@ -37,12 +38,14 @@ def documents(cases: pd.DataFrame, logits: np.ndarray) -> dict[str, dict]:
 
 
 def test_every_metric_of_every_observation(documents: dict[str, dict]) -> None:
-    """Each variant has all 14 observations, each with all metrics, and three averages."""
-    assert set(documents) == {
+    """Each variant and group has all 14 observations with all metrics, and three averages."""
+    assert list(documents) == [
         "metrics.json",
         "metrics.uncertain-excluded.json",
         "metrics.truth.json",
-    }
+        "metrics.sex-F.json",
+        "metrics.sex-M.json",
+    ]
     for document in documents.values():
         assert set(document["observations"]) == set(OBSERVATIONS)
         for values in document["observations"].values():
@@ -222,9 +225,21 @@ def test_scores_that_do_not_fit_are_refused(cases, logits, spoil, message: str) 
 
 def test_without_truth_there_is_no_truth_variant(cases: pd.DataFrame, logits: np.ndarray) -> None:
     """Real data brings no truth, and then no document claims one."""
-    table = cases[[name for name in cases if not name.startswith("truth:")]]
+    hidden = [name for name in cases if name.startswith("truth:")]
+    table = cases.drop(columns=[*hidden, "sex"])
     found = evaluate_variants(table, logits, network="n", seed=0, settings=QUICK)
     assert set(found) == {"metrics.json", "metrics.uncertain-excluded.json"}
+
+
+def test_subgroups_share_out_the_cases(cases: pd.DataFrame, documents: dict[str, dict]) -> None:
+    """Women and men are evaluated apart, on their own images; a blank is in neither."""
+    women, men = documents["metrics.sex-F.json"], documents["metrics.sex-M.json"]
+    assert (women["group"], men["group"]) == ("sex=F", "sex=M")
+    assert women["cases"] + men["cases"] == len(cases)
+    ages = cases.assign(age_band=np.where(np.arange(len(cases)) % 3, "<40", "80+"), sex="")
+    found = subgroups(ages)
+    assert list(found) == ["age=80+", "age=<40"]
+    assert sum(rows.sum() for rows in found.values()) == len(cases)
 
 
 def test_the_protocol_is_the_test_cases_labels_and_definitions(cases: pd.DataFrame) -> None:

@@ -110,6 +110,14 @@ def test_labels_choose_the_document(run: Path) -> None:
     assert found["report"] != found["truth"]
 
 
+def test_a_subgroup_can_be_gated(run: Path) -> None:
+    """A demand on a subgroup reads that group's metrics and says so in the table."""
+    verdict = check_run(run, [Threshold("auroc", group="sex=F", min=0.5)])
+    document = json.loads((run / "densenet121" / "seed-0" / "metrics.sex-F.json").read_text())
+    assert verdict.checks[0].found == Estimate.from_json(document["macro"]["auroc"])
+    assert "macro (sex=F)" in render(verdict, "table")
+
+
 def test_localization_can_be_gated(run: Path) -> None:
     """Hit rate and overlap are tested too, over images with the finding or those called right."""
     demand = Threshold("hit_rate", network="densenet121", observation="Edema", min=0.75)
@@ -126,7 +134,7 @@ def test_localization_can_be_gated(run: Path) -> None:
     ("demand", "message"),
     [
         (Threshold("auroc", network="densnet121", min=0.5), "did you mean 'densenet121'"),
-        (Threshold("auroc", group="sex=F", min=0.5), "no metrics of group 'sex=F'; known are all"),
+        (Threshold("auroc", group="sex=f", min=0.5), "no metrics of group 'sex=f'; did you mean"),
         (Threshold("iou", network="resnet50", observation="*", min=0.1), "has no lesion outlines"),
         (
             Threshold("iou", network="densenet121", observation="Fracture", min=0.1),

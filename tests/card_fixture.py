@@ -68,7 +68,7 @@ def _cases(rng: np.random.Generator, images: int, text: str) -> pd.DataFrame:
             "patient_id": [f"p{n:04d}{text}" for n in patient],
             "view": np.where(rng.random(images) < 0.5, "PA", "AP"),
             "sex": np.where(patient % 2 == 0, "F", "M"),
-            "age_band": np.array(["18-39", "40-64", "65-79", "80+"])[patient % 4],
+            "age_band": np.array(["<40", "40-59", "60-79", "80+"])[patient % 4],
             "split": np.array(["train", "test", "validate", "test"])[patient % 4],
         }
     )

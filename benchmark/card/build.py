@@ -28,18 +28,20 @@ from benchmark.card.data import (
 )
 from benchmark.card.explanations import build_examples, build_localization, build_trust
 from benchmark.card.forest import forest_chart
-from benchmark.card.model import Card, Chart, Checkpoint, Ladder, LadderRow, Reference, Results
-from benchmark.card.narrative import (
+from benchmark.card.method import (
     build_config,
-    build_ethics,
     build_hashes,
-    build_limits,
     build_method,
-    build_owner,
     build_provenance,
     build_reproduce,
-    build_summary,
     build_timings,
+)
+from benchmark.card.model import Card, Chart, Checkpoint, Ladder, LadderRow, Reference, Results
+from benchmark.card.narrative import (
+    build_ethics,
+    build_limits,
+    build_owner,
+    build_summary,
     build_use,
     read_notes,
 )

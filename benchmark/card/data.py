@@ -1,5 +1,7 @@
 """The data behind a run as the card shows it: flow, prevalence, who they are, the labels."""
 
+import re
+
 from benchmark.card import words
 from benchmark.card.model import (
     Breakdown,
@@ -77,7 +79,7 @@ def build_breakdowns(evidence: Evidence) -> tuple[Breakdown, ...]:
     cases = evidence.table(CASES)
     found = []
     for column, title in TRAITS:
-        values = column_values(cases, column)
+        values = sorted(column_values(cases, column), key=_ascending)
         if not any(values):
             found.append(Breakdown(title, (), words.NOT_PROVIDED))
             continue
@@ -96,6 +98,12 @@ def build_breakdowns(evidence: Evidence) -> tuple[Breakdown, ...]:
         )
         found.append(Breakdown(title, rows))
     return (*found, _devices(evidence))
+
+
+def _ascending(band: str) -> tuple[int, bool, str]:
+    """Sort bands such as "<40", "40-59" and "80+" by where they start."""
+    digits = re.search(r"\d+", band)
+    return (int(digits[0]) if digits else 0, not band.startswith("<"), band)
 
 
 def _devices(evidence: Evidence) -> Breakdown:
@@ -123,7 +131,7 @@ def build_cohort_facts(evidence: Evidence) -> tuple[Fact, ...]:
         ),
         fact(evidence, "Images or texts restricted", "run.json#cohort.restricted"),
         *(
-            Fact(str(name).capitalize(), str(value), "note of the cohort")
+            Fact(str(name).replace("_", " ").capitalize(), str(value), "note of the cohort")
             for name, value in sorted(notes.items())
         ),
     )

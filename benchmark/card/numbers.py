@@ -21,8 +21,10 @@ def number(evidence: Evidence, source: str, form: Form = words.count) -> Number:
 def share(evidence: Evidence, part: str, whole: str) -> Number:
     """Return `part` of `whole`, two sources, as a percentage."""
     above, below = evidence.value(part), evidence.value(whole)
-    if above is None or not below:
+    if above is None or below is None:
         return Number("", f"{part} / {whole}", reason=words.NOT_PROVIDED)
+    if not below:
+        return Number("", f"{part} / {whole}", reason="not estimable (there are none)")
     return Number(words.percent(above, below), f"{part} / {whole}", above / below)
 
 

@@ -153,6 +153,12 @@ def test_a_restricted_run_shows_no_case_ids(run: Path, tmp_path: Path) -> None:
     assert any(identifier in render_html(build_card(run)) for identifier in ids)
 
 
+def test_age_bands_stand_in_order(run: Path) -> None:
+    """Bands of age run from young to old."""
+    ages = next(b for b in build_card(run).breakdowns if b.title.startswith("Age"))
+    assert [name for name, _ in ages.rows] == ["<40", "40-59", "60-79", "80+"]
+
+
 def test_the_gate_stands_on_the_first_page(run: Path, tmp_path: Path) -> None:
     """A verdict in gate.json is shown in the summary."""
     copy = tmp_path / "run"

@@ -113,10 +113,13 @@ class EvaluationConfig:
 
 @dataclass(frozen=True)
 class ExplanationConfig:
-    """Grad-CAM and where the maps point."""
+    """Grad-CAM, how fine its maps are, and the examples shown."""
 
     method: Literal["gradcam"] = "gradcam"
     examples: int = 1  # of each kind (TP, FP, FN) per observation
+    stride: int = 16  # pixels between a map's cells, from the same weights; the networks' own: 32
+    enlarge: float = 1.0  # images are explained at so many times their size
+    contrast: bool = True  # show what is more than usual on the validation images
 
 
 @dataclass(frozen=True)

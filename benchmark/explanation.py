@@ -1,11 +1,12 @@
 """The explanation stage: examples chosen by a stated rule, and where all maps point.
 
-For one network it writes `localization.json`, `explanations/index.json` and the pictures.
+For one network it writes `localization.json`, `trust.json`, the pictures, and last their
+`explanations/index.json`.
 Examples are chosen by score alone, never by how a map looks. Where the cohort is restricted no
 radiograph, outline or file name leaves: the map stands on a drawn chest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,22 +15,34 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.special import expit
-from torch import nn
+from torch import Tensor, nn
 
 from benchmark.config import EvaluationConfig, ExplanationConfig
 from benchmark.events import Events
 from benchmark.overlays import PICTURE, grey_png, overlay_png
-from benchmark.pointing import Masks, localization_document, measure_pairs
+from benchmark.pointing import (
+    Maps,
+    Masks,
+    Pairs,
+    Resize,
+    gain_document,
+    localization_document,
+    measure_pairs,
+)
 from benchmark.prediction import load_batch
 from benchmark.runs import write_json
+from benchmark.trust import trust_checks
 from cxr.heatmaps import is_blank
 from cxr.localization import place_mask
 from cxr.observations import OBSERVATIONS, POSITIVE, UNCERTAIN
 from cxr.saliency import Explainer
 from cxr.tensors import to_input
 
-STRIDE = 8
-"""Pixels between the cells of a map; see `cxr.dilation`."""
+REFERENCE = 48
+"""Validation images whose mean map the maps are contrasted with, at most."""
+
+PLAIN_TEST, PLAIN_VALIDATE = 150, 75
+"""Images on which the maps are compared with plain Grad-CAM, at most."""
 
 Outcome = Literal["TP", "FP", "FN"]
 
@@ -81,7 +94,7 @@ def explain_run(
         logits: (N, 14) float.
         masks: the true lesions on these images as they were read; None where unknown.
         train_masks: the lesions on training images, for the mean-lesion baseline.
-        settings: how many examples.
+        settings: how fine the maps are, and how many examples.
         evaluation: threshold, replicates, support.
         folder: the network's folder in the run.
         restricted: no radiograph and no outline may be shown.
@@ -91,42 +104,104 @@ def explain_run(
     """
     cases = cases.reset_index(drop=True)
     placed, train_placed = (_placed(given or {}, fit) for given in (masks, train_masks))
-    explainer = Explainer(model, to_input(load_batch(pixels, np.array([0]), device)), stride=STRIDE)
     scores = expit(logits)
-    called = scores >= evaluation.threshold
-
-    def maps_of(rows: np.ndarray) -> np.ndarray:
-        return explainer.maps(to_input(load_batch(pixels, rows, device)), range(len(OBSERVATIONS)))
-
-    events.stage(f"Explaining {network}", cases["image_id"].isin(placed).sum(), "images")
+    eyes = _Eyes(model, pixels, cases, settings, device)
+    explainer = eyes.prepare(model)
+    about = {"schema": 1, "network": network, "seed": seed} | eyes.describe(explainer)
+    events.stage(f"Explaining {network}", int(cases["image_id"].isin(placed).sum()), "images")
     pairs = measure_pairs(
-        cases, placed, train_placed, maps_of, explainer.resize, progress=events.advance
+        cases, placed, train_placed, eyes.maps(explainer), explainer.resize, progress=events.advance
     )
-    write_json(
-        folder / "localization.json",
-        {
-            "schema": 1,
-            "network": network,
-            "seed": seed,
-            "method": settings.method,
-            "target": explainer.target.describe(),
-            "stride": explainer.target.stride,
-            "observations": localization_document(cases, called, pairs, evaluation),
-        },
-    )
+    called = scores >= evaluation.threshold
+    document = {
+        "observations": localization_document(cases, called, pairs, evaluation),
+        "gain": _gain(eyes, placed, pairs, evaluation),
+    }
+    write_json(folder / "localization.json", about | document)
+    checks = trust_checks(model, eyes.prepare, cases, scores, eyes.load, evaluation)
+    write_json(folder / "trust.json", about | {"checks": checks})
     examples = choose_examples(
         cases, scores, threshold=evaluation.threshold, count=settings.examples
     )
-    rows = sorted({example.row for example in examples})
-    maps = dict(zip(rows, maps_of(np.array(rows)), strict=True)) if rows else {}
     gallery = _Gallery(folder, cases, pixels, scores, {} if restricted else placed, restricted)
-    entries = []
-    for name in OBSERVATIONS:
-        index = OBSERVATIONS.index(name)
-        chosen = [example for example in examples if example.observation == name]
-        large = {e: explainer.resize(maps[e.row][index], PICTURE) for e in chosen}
-        entries += gallery.write(large)
+    entries = gallery.write(examples, eyes.maps(explainer), explainer.resize)
     write_json(folder / "explanations" / "index.json", entries)
+
+
+class _Eyes:
+    """One network's images, and how it is made ready to be explained on them."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        pixels: np.ndarray,
+        cases: pd.DataFrame,
+        settings: ExplanationConfig,
+        device: torch.device,
+    ) -> None:
+        self.model, self.pixels, self.cases, self.device = model, pixels, cases, device
+        self.settings = settings
+        self.reference = np.flatnonzero((cases["split"] == "validate").to_numpy())[:REFERENCE]
+
+    def load(self, rows: np.ndarray) -> Tensor:
+        """Return the images at positions `rows` as network input."""
+        return to_input(load_batch(self.pixels, rows, self.device))
+
+    def prepare(self, model: nn.Module) -> Explainer:
+        """Return `model` ready to be explained as the settings say."""
+        explainer = self._finest(model)
+        if self.settings.contrast and len(self.reference):
+            batches = (self.load(rows) for rows in np.array_split(self.reference, 3) if len(rows))
+            explainer.contrast_with(batches, len(OBSERVATIONS))
+        return explainer
+
+    def plain(self) -> Explainer:
+        """Return the network with Grad-CAM at its own cells."""
+        return Explainer(self.model, self.load(np.array([0])))
+
+    def _finest(self, model: nn.Module) -> Explainer:
+        image, settings = self.load(np.array([0])), self.settings
+        try:
+            explainer = Explainer(model, image, stride=settings.stride, enlarge=settings.enlarge)
+            explainer.maps(image, [0])
+        except (ValueError, RuntimeError):  # a network whose strides can't be taken out
+            return Explainer(model, image, enlarge=settings.enlarge)
+        return explainer
+
+    def maps(self, explainer: Explainer) -> Maps:
+        """Return a function from positions to all 14 maps of the images there."""
+        return lambda rows: explainer.maps(self.load(rows), range(len(OBSERVATIONS)))
+
+    def describe(self, explainer: Explainer) -> dict[str, Any]:
+        """Return how the maps were made, for every document about them."""
+        contrast = f", less the mean map of {explainer.reference} validation images"
+        return {
+            "method": self.settings.method,
+            "target": explainer.target.describe(),
+            "spacing": round(explainer.spacing, 2),
+            "enlarge": self.settings.enlarge,
+            "contrast": explainer.reference,
+            "words": (
+                f"Grad-CAM at {explainer.target.describe()}, a cell every "
+                f"{explainer.spacing:.3g} pixels of the image as the network saw it"
+                f"{contrast if explainer.reference else ''}"
+            ),
+        }
+
+
+def _gain(eyes: _Eyes, masks: Masks, pairs: Pairs, evaluation: EvaluationConfig) -> dict[str, Any]:
+    """Compare the maps with plain Grad-CAM on a sample of the images that have masks."""
+    rng = np.random.default_rng(evaluation.seed)
+    splits = eyes.cases["split"].to_numpy()[np.unique(pairs.row)]
+    sampled: list[int] = []
+    for split, count in (("test", PLAIN_TEST), ("validate", PLAIN_VALIDATE)):
+        rows = np.unique(pairs.row)[splits == split]
+        sampled += rng.permutation(rows)[:count].tolist()
+    chosen = set(eyes.cases["image_id"].iloc[sampled])
+    some = {image_id: found for image_id, found in masks.items() if image_id in chosen}
+    plain = eyes.plain()
+    measured = measure_pairs(eyes.cases, some, {}, eyes.maps(plain), plain.resize)
+    return gain_document(eyes.cases, pairs, measured, evaluation)
 
 
 def choose_examples(
@@ -179,10 +254,22 @@ class _Gallery:
         self.scores, self.masks, self.restricted = scores, masks, restricted
         (folder / "explanations").mkdir(parents=True, exist_ok=True)
 
-    def write(self, maps: Mapping[Example, np.ndarray]) -> list[dict[str, Any]]:
-        """Write one observation's examples; the heat of all of them is on one scale."""
-        highest = max((float(m.max()) for m in maps.values() if not is_blank(m)), default=1.0)
-        return [self._entry(example, map_, highest) for example, map_ in maps.items()]
+    def write(
+        self, examples: Sequence[Example], maps_of: Maps, resize: Resize
+    ) -> list[dict[str, Any]]:
+        """Write all pictures; the heat of one observation's examples is on one scale."""
+        rows = sorted({example.row for example in examples})
+        cells = dict(zip(rows, maps_of(np.array(rows)), strict=True)) if rows else {}
+        entries = []
+        for index, name in enumerate(OBSERVATIONS):
+            chosen = [example for example in examples if example.observation == name]
+            maps = [resize(cells[e.row][index], (PICTURE, PICTURE)) for e in chosen]
+            highest = max((float(m.max()) for m in maps if not is_blank(m)), default=1.0)
+            entries += [
+                self._entry(example, map_, highest)
+                for example, map_ in zip(chosen, maps, strict=True)
+            ]
+        return entries
 
     def _entry(self, example: Example, map_: np.ndarray, highest: float) -> dict[str, Any]:
         case = self.cases.iloc[example.row]

@@ -17,7 +17,7 @@ PICTURE = 192
 """Pixels a side of an overlay."""
 
 _OUTLINE = (64, 224, 255)
-_COLOURS = 48
+_COLOURS = 128
 _GREYS = 64
 _STRENGTH = 0.65  # of the heat at its highest: the radiograph still shows through
 
@@ -42,8 +42,8 @@ def overlay_png(pixels: np.ndarray | None, heat: np.ndarray, outline: np.ndarray
     """
     ground = schematic_chest() if pixels is None else _enlarged(pixels)
     strength = np.clip(heat, 0, 1)[..., None]
-    colour = colormaps["inferno"](0.25 + 0.75 * np.clip(heat, 0, 1))[..., :3] * 255
-    weight = _STRENGTH * np.sqrt(strength)
+    colour = colormaps["inferno"](0.35 + 0.65 * strength[..., 0])[..., :3] * 255
+    weight = _STRENGTH * strength  # nothing stays nothing, and little stays faint
     picture = (1 - weight) * ground[..., None] + weight * colour
     picture = np.round(picture).astype(np.uint8)
     if outline is not None and outline.any():

@@ -35,6 +35,12 @@ from cxr.statistics import PatientResample, resample_patients
 Masks = Mapping[str, Mapping[str, Mask]]
 """image_id -> observation -> (h, w) bool, True on the lesion."""
 
+Maps = Callable[[NDArray[np.int64]], np.ndarray]
+"""Positions in the cases -> (positions, 14, h, w) maps."""
+
+Resize = Callable[[np.ndarray, tuple[int, int]], np.ndarray]
+"""Maps and a size -> maps of that size over the same field."""
+
 BASELINES: dict[str, str] = {
     "random": "a random point",
     "centre": "the middle of the picture",
@@ -82,8 +88,8 @@ def measure_pairs(
     cases: pd.DataFrame,
     masks: Masks,
     train_masks: Masks,
-    maps_of: Callable[[NDArray[np.int64]], np.ndarray],
-    resize: Callable[[np.ndarray, tuple[int, int]], np.ndarray],
+    maps_of: Maps,
+    resize: Resize,
     *,
     batch_size: int = 64,
     progress: Callable[[int], None] | None = None,
@@ -94,8 +100,8 @@ def measure_pairs(
         cases: the images.
         masks: lesions on `cases`, on the field that the network saw.
         train_masks: lesions on training images, for the place where they usually are.
-        maps_of: positions in `cases` -> (positions, 14, h, w) maps.
-        resize: maps at any size, over the same field.
+        maps_of: gives the maps of some of the cases.
+        resize: gives them another size.
         batch_size: images at a time.
         progress: called with the number of images just done.
     """
@@ -204,15 +210,78 @@ def _observation(
     return {
         "present": measured(np.ones(len(rows), dtype=bool)),
         "correct": measured(calls),
-        "baselines": {name: estimate(hits[name]).as_json() for name in BASELINES},
-        "baselines_iou": {name: estimate(ious[name]).as_json() for name in BASELINES},
-        "margins": {name: margin.as_json() for name, margin in margins.items()},
+        "baselines": _json({name: estimate(hits[name]) for name in BASELINES}),
+        "baselines_iou": _json({name: estimate(ious[name]) for name in BASELINES}),
+        "margins": _json(margins),
         "area": float(area.mean()),
         "blank": float(pairs.blank[rows].mean()),
         "threshold": rules["map"],
         "tuned_on": len(tuning),
         "words": margin_words(margins),
     }
+
+
+def gain_document(
+    cases: pd.DataFrame, finer: Pairs, plain: Pairs, settings: EvaluationConfig
+) -> dict[str, Any]:
+    """Return the "gain" of localization.json: the maps against plain Grad-CAM's, paired.
+
+    Args:
+        cases: image_id, patient_id and split, in the order that both count in.
+        finer: the maps' scores.
+        plain: Grad-CAM's at the network's own cells, on a sample of the same pairs.
+        settings: replicates, their seed, and the smallest support.
+    """
+    places = {pair: i for i, pair in enumerate(zip(finer.row, finer.observation, strict=True))}
+    same = np.array(
+        [places[pair] for pair in zip(plain.row, plain.observation, strict=True)], dtype=int
+    )
+    tests = (cases["split"] == "test").to_numpy()[plain.row]
+    patients = cases["patient_id"].to_numpy(str)[plain.row[tests]]
+    if not len(patients):
+        return {}
+    rng = np.random.default_rng(settings.seed)
+    draws = resample_patients(patients, replicates=settings.replicates, rng=rng)
+    values = {}
+    for name, scores in (("plain", plain.scores["map"]), ("finer", finer.scores["map"])):
+        rows = same if name == "finer" else np.arange(len(same))
+        column = RULES.index(_rule(scores.iou[rows[~tests]]))
+        values[name] = {
+            "hit_rate": scores.hit[rows[tests]],
+            "iou": scores.iou[rows[tests], column],
+        }
+
+    def estimates(parts: dict[str, np.ndarray], *, shares: bool) -> dict[str, Estimate]:
+        support = settings.min_patients
+        return {
+            name: mean_estimate(part, draws, min_patients=support, shares=shares)
+            for name, part in parts.items()
+        }
+
+    difference = {name: values["finer"][name] - values["plain"][name] for name in values["plain"]}
+    gained = estimates(difference, shares=False)
+    return {
+        "pairs": len(patients),
+        "patients": len(np.unique(patients)),
+        **{name: _json(estimates(parts, shares=True)) for name, parts in values.items()},
+        "difference": _json(gained),
+        "words": gain_words(gained["iou"]),
+    }
+
+
+def gain_words(difference: Estimate) -> str:
+    """Return in words whether the maps overlap lesions more than plain Grad-CAM's do."""
+    if not difference.known:
+        return "too few patients to tell whether finer maps are better than plain Grad-CAM's"
+    if difference.low > 0:
+        return "the finer maps overlap lesions more than plain Grad-CAM's"
+    if difference.high < 0:
+        return "the finer maps overlap lesions less than plain Grad-CAM's"
+    return "the finer maps are not shown to overlap lesions more than plain Grad-CAM's"
+
+
+def _json(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
+    return {name: estimate.as_json() for name, estimate in estimates.items()}
 
 
 def margin_words(margins: Mapping[str, Estimate]) -> str:

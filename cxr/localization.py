@@ -166,7 +166,7 @@ def mean_estimate(
         reach = 0.025 ** (1 / patients)
         low, high = (reach, 1.0) if mean else (0.0, 1 - reach)
         return Estimate(mean, low, high, "exact binomial, patients")
-    interval = percentile_interval(replicate_means(scores, draws))
+    interval = percentile_interval(replicate_means(scores[:, None], draws)[0])
     return Estimate(mean, interval.low, interval.high, "bootstrap, patients")
 
 

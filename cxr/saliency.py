@@ -4,21 +4,13 @@ Grad-CAM (Selvaraju et al. 2017, ICCV, eq. 1 and 2) at the tensor that global av
 receives. Where a linear head follows that pooling, the gradient is the head's weight divided by
 the number of cells, so that one forward pass gives the maps of all outputs exactly; whether it
 is so is measured on the network (`find_target`), not believed from its name. There, HiRes-CAM
-and XGrad-CAM are the same map. Everything else goes through pytorch-grad-cam, one output at a
-time.
+and XGrad-CAM are the same map. Other networks need one backward pass per output, and other
+methods go through pytorch-grad-cam.
 
-Three traps that this module keeps out of the maps:
-
-* torchvision's DenseNet applies an in-place ReLU to the output of `features`, so a plain hook
-  keeps altered values (and others on CPU than on CUDA).
-* A map without any positive cell is blank. It stays zero and is never stretched to noise.
-* Padded strides move the cells: ResNet-50's cell j looks at pixel 32 j, not at the middle of
-  the j-th block of 32 pixels. `resize_maps` puts each cell where it looks.
+A map without any positive cell is blank: it stays zero and is never stretched to noise.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cxr.dilation import dense_copy
+from cxr.layers import Target, evaluating, find_target
 
 METHODS: tuple[str, ...] = (
     "gradcam",
@@ -37,82 +30,8 @@ METHODS: tuple[str, ...] = (
     "eigencam",
     "scorecam",
 )
-"""Names that `explain` takes; all but the first run through pytorch-grad-cam."""
-
-_WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
-_POOLED_TOLERANCE = 1e-4
-_PROBE = 128  # pixels a side; four cells of stride 32
-
-
-@dataclass(frozen=True)
-class Target:
-    """The tensor that is explained, and where its cells lie.
-
-    Attributes:
-        layer: dotted name of the module that puts the tensor out.
-        head: dotted name of the linear layer behind the pooling; empty where the network has
-            another shape and maps need gradients.
-        rectified: whether a ReLU stands between the module's output and the pooling.
-        stride: pixels of the input between neighbouring cells.
-        offset: pixel of the input, counted from 0, that cell 0 is centred on.
-    """
-
-    layer: str
-    head: str
-    rectified: bool
-    stride: float
-    offset: float
-
-    @property
-    def exact(self) -> bool:
-        """Whether all outputs' Grad-CAM follow from one forward pass."""
-        return bool(self.head)
-
-    def describe(self) -> str:
-        """Return the explained tensor in words, for reports."""
-        return f"{self.layer}, after its ReLU" if self.rectified else self.layer
-
-
-def find_target(model: nn.Module, image: Tensor) -> Target:
-    """Return the tensor to explain, found by running one image.
-
-    The rule: the head is the linear layer that gives the model's output; the target is the
-    module with the most cells, and among those the outermost, whose output (or its ReLU),
-    averaged over the cells, is what the head receives. Where nothing fits, it is the last
-    module with a spatial output, without a head.
-
-    Args:
-        model: a network for images.
-        image: (1, 3, H, W) float; anything but a constant.
-
-    Raises:
-        ValueError: no module of the network has a spatial output.
-    """
-    # On a small image the last layers have one cell, as everything behind the pooling has.
-    image = _at_least(image, _PROBE)
-    steps: list[_Step] = []
-    windows: list[tuple[int, int, nn.Module]] = []
-    with _evaluating(model), torch.no_grad(), _recording(model, steps, windows):
-        output = model(image)
-    spatial = [step for step in steps if step.cells]
-    if not spatial:
-        raise ValueError("no module of this network has a spatial output, so there is no map.")
-    head = next(
-        (
-            step
-            for step in reversed(steps)
-            if step.is_linear and step.output.shape == output.shape
-            if torch.allclose(step.output, output)
-        ),
-        None,
-    )
-    fits = [step for step in spatial if head and step.cells > 1 and _feeds(step, head)]
-    if head is None or not fits:
-        chosen = max(spatial, key=lambda step: (step.cells > 1, step.order))
-        return Target(chosen.name, "", False, *_geometry(windows, chosen, image))
-    chosen = max(fits, key=lambda step: (step.cells, step.order))
-    rectified = not _close(chosen.mean, head.received)
-    return Target(chosen.name, head.name, rectified, *_geometry(windows, chosen, image))
+"""Names that `explain` takes; all but the first run through pytorch-grad-cam, one output at a
+time."""
 
 
 class Explainer:
@@ -120,7 +39,8 @@ class Explainer:
 
     Attributes:
         target: the tensor that is explained.
-        field: (rows, columns) of the images that it explains.
+        method: the method's name.
+        reference: how many images the maps are contrasted with; 0 where they are not.
     """
 
     def __init__(
@@ -130,6 +50,7 @@ class Explainer:
         *,
         method: str = "gradcam",
         stride: int | None = None,
+        enlarge: float = 1.0,
     ) -> None:
         """Prepare `model`.
 
@@ -139,6 +60,7 @@ class Explainer:
             method: one of `METHODS`.
             stride: None keeps the network's own distance of cells; 16 or 8 pixels give finer
                 maps from the same weights, see `cxr.dilation.dense_copy`.
+            enlarge: images are interpolated to so many times their size first.
 
         Raises:
             ValueError: unknown method or stride, or an image that is not (N, 3, H, W).
@@ -147,9 +69,47 @@ class Explainer:
         if method not in METHODS:
             raise ValueError(f"method is {method!r}; expected one of {', '.join(METHODS)}.")
         self.method = method
-        self.field = (image.shape[2], image.shape[3])
-        self._model = model if stride is None else dense_copy(model, stride)
-        self.target = find_target(self._model, image[:1])
+        self.reference = 0
+        self._enlarge = enlarge
+        self._usual: np.ndarray | None = None
+        # Channels last is faster on CPU and on CUDA, the same but for rounding; in a copy only.
+        copy = None if stride is None else dense_copy(model, stride)
+        self._model = model if copy is None else copy.to(memory_format=torch.channels_last)
+        large = self._enlarged(image[:1])
+        self._field = (large.shape[2], large.shape[3])
+        self.target = find_target(self._model, large)
+
+    @property
+    def spacing(self) -> float:
+        """Pixels of the original image between neighbouring cells."""
+        return self.target.stride / self._enlarge
+
+    def contrast_with(self, batches: Iterable[Tensor], outputs: int) -> None:
+        """Let maps show what speaks for an output beyond what is usual at that place.
+
+        From then on the mean map of these images is subtracted, cell by cell, before what
+        speaks against the output is cut off. Behind pooling and a linear head this is the
+        exact Shapley value of each cell (and DeepLIFT's, Shrikumar et al. 2017) against the
+        mean features, and the cells add up to the logit's distance from that of the mean.
+
+        Args:
+            batches: reference images, (n, 3, H, W) each; best ones that nothing is scored on.
+            outputs: how many outputs the network has.
+
+        Raises:
+            ValueError: the method is not Grad-CAM, or there are no images.
+        """
+        if self.method != "gradcam":
+            raise ValueError(f"maps by {self.method} have no sign; only gradcam has a contrast.")
+        self._usual, self.reference = None, 0
+        total: np.ndarray | float = 0.0
+        count = 0
+        for images in batches:
+            total = total + self._signed(images, range(outputs)).sum(axis=0)
+            count += len(images)
+        if not count:
+            raise ValueError("there are no images to contrast with.")
+        self._usual, self.reference = np.asarray(total / count, np.float32), count
 
     def maps(self, images: Tensor, indices: Sequence[int]) -> np.ndarray:
         """Return (N, K, h, w) maps at the layer's own cells, as `explain` does.
@@ -158,14 +118,29 @@ class Explainer:
             ValueError: images that are not (N, 3, H, W), or an output that there is not.
         """
         _check_images(images)
-        with _evaluating(self._model):
-            if self.method == "gradcam" and self.target.exact:
-                return _exact_maps(self._model, images, indices, self.target)
-            return _library_maps(self._model, images, indices, self.target, self.method)
+        if self.method != "gradcam":
+            with evaluating(self._model):
+                large = self._enlarged(images)
+                return _library_maps(self._model, large, indices, self.target, self.method)
+        signed = self._signed(images, indices)
+        if self._usual is not None:
+            signed = signed - self._usual[list(indices)]
+        return np.maximum(signed, 0)
 
     def resize(self, maps: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
         """Return (..., h, w) maps as pixels over the field of the image; see `resize_maps`."""
-        return resize_maps(maps, size, target=self.target, field=self.field)
+        return resize_maps(maps, size, target=self.target, field=self._field)
+
+    def _signed(self, images: Tensor, indices: Sequence[int]) -> np.ndarray:
+        with evaluating(self._model):
+            way = _exact_maps if self.target.exact else _gradient_maps
+            return way(self._model, self._enlarged(images), indices, self.target)
+
+    def _enlarged(self, images: Tensor) -> Tensor:
+        if self._enlarge == 1:
+            return images
+        size = [round(side * self._enlarge) for side in images.shape[2:]]
+        return functional.interpolate(images, size, mode="bilinear", align_corners=False)
 
 
 def explain(
@@ -234,125 +209,6 @@ def resize_maps(
     return np.asarray(down @ maps.astype(np.float32) @ across.T, dtype=np.float32)
 
 
-# --- finding the target ---
-
-
-@dataclass
-class _Step:
-    """What one module put out while an image ran through."""
-
-    order: int
-    name: str
-    cells: int  # 0 where the output is not spatial
-    mean: Tensor  # (C,) over the cells
-    rectified_mean: Tensor
-    is_linear: bool
-    received: Tensor
-    output: Tensor
-
-
-@contextmanager
-def _recording(
-    model: nn.Module, steps: list[_Step], windows: list[tuple[int, int, nn.Module]]
-) -> Iterator[None]:
-    """Fill `steps` and `windows` (order, input height, module) while the model runs.
-
-    Means are taken inside the hook: a later in-place operation may alter the output.
-    """
-
-    def hook(name: str) -> Callable[[nn.Module, tuple[Any, ...], Any], None]:
-        def record(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-            if not isinstance(output, Tensor) or not inputs:
-                return
-            order, given = len(steps), inputs[0]
-            if hasattr(module, "kernel_size") and given.ndim == 4:
-                windows.append((order, given.shape[2], module))
-            linear = isinstance(module, nn.Linear)
-            spatial = output.ndim == 4 and not isinstance(module, _POOLS)
-            step = _Step(order, name, 0, _EMPTY, _EMPTY, linear, _EMPTY, _EMPTY)
-            if spatial:
-                step.cells = output.shape[2] * output.shape[3]
-                step.mean = output.mean((2, 3)).flatten()
-                step.rectified_mean = functional.relu(output).mean((2, 3)).flatten()
-            if linear:
-                step.received, step.output = given.flatten().clone(), output.clone()
-            steps.append(step)
-
-        return record
-
-    handles = [
-        module.register_forward_hook(hook(name)) for name, module in model.named_modules() if name
-    ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-_EMPTY = torch.empty(0)
-_POOLS = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten)
-
-
-def _at_least(image: Tensor, size: int) -> Tensor:
-    if min(image.shape[2:]) >= size:
-        return image
-    return functional.interpolate(image, (size, size), mode="bilinear", align_corners=False)
-
-
-def _close(pooled: Tensor, received: Tensor) -> bool:
-    return pooled.shape == received.shape and torch.allclose(
-        pooled, received, rtol=_POOLED_TOLERANCE, atol=_POOLED_TOLERANCE
-    )
-
-
-def _feeds(step: _Step, head: _Step) -> bool:
-    return _close(step.mean, head.received) or _close(step.rectified_mean, head.received)
-
-
-def _geometry(
-    windows: list[tuple[int, int, nn.Module]], chosen: _Step, image: Tensor
-) -> tuple[float, float]:
-    """Return the stride and the centre of cell 0, in pixels of the input.
-
-    Walks the windows (convolutions, pools) up to the target. A window of k taps at distance d
-    with padding p centres its first output (k - 1) d / 2 - p inputs further on. Of branches
-    that shrink side by side only the first counts: the others start at a size already left.
-    """
-    stride, offset, height = 1.0, 0.0, image.shape[2]
-    for order, given, module in windows:
-        if order > chosen.order or given != height:
-            continue
-        taps, step, padding, spacing = (
-            _first(getattr(module, name, 1))
-            for name in ("kernel_size", "stride", "padding", "dilation")
-        )
-        offset += stride * ((taps - 1) * spacing / 2 - padding)
-        if step > 1:
-            stride *= step
-            height = (height + 2 * padding - spacing * (taps - 1) - 1) // step + 1
-    return stride, offset
-
-
-def _first(value: int | tuple[int, ...]) -> int:
-    return value[0] if isinstance(value, tuple) else value
-
-
-# --- computing maps ---
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside, each module's own mode again after."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
-
-
 def _check_images(images: Tensor) -> None:
     if images.ndim != 4 or images.shape[1] != 3 or not len(images):
         raise ValueError(f"images have shape {tuple(images.shape)}; expected (N, 3, H, W).")
@@ -384,12 +240,41 @@ def _pooled_tensor(model: nn.Module, images: Tensor, target: Target) -> Tensor:
 def _exact_maps(
     model: nn.Module, images: Tensor, indices: Sequence[int], target: Target
 ) -> np.ndarray:
+    """Return signed Grad-CAM, before what speaks against an output is cut off."""
     weight = _head(model, target).weight.detach()
     _check_indices(indices, len(weight))
     features = _pooled_tensor(model, images, target)  # (N, C, h, w)
     cells = features.shape[2] * features.shape[3]
     maps = torch.einsum("nchw,kc->nkhw", features, weight[list(indices)] / cells)
-    result: np.ndarray = functional.relu(maps).float().cpu().numpy()
+    result: np.ndarray = maps.float().cpu().numpy()
+    return result
+
+
+def _gradient_maps(
+    model: nn.Module, images: Tensor, indices: Sequence[int], target: Target
+) -> np.ndarray:
+    """Return signed Grad-CAM by gradients: one pass to the target, then one back per output.
+
+    The graph begins at the target, so that going back costs what lies behind it and no more.
+    """
+    leaves: list[Tensor] = []
+
+    def cut(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        leaves.append(output.detach().clone().requires_grad_())
+        return leaves[-1].clone()  # what follows may work in place
+
+    handle = model.get_submodule(target.layer).register_forward_hook(cut)
+    try:
+        with torch.enable_grad():
+            outputs = model(images)
+    finally:
+        handle.remove()
+    _check_indices(indices, outputs.shape[1])
+    leaf, maps = leaves[-1], []
+    for index in indices:
+        (gradient,) = torch.autograd.grad(outputs[:, index].sum(), leaf, retain_graph=True)
+        maps.append((gradient.mean((2, 3), keepdim=True) * leaf).sum(1).detach())
+    result: np.ndarray = torch.stack(maps, dim=1).float().cpu().numpy()
     return result
 
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import nn
 
-from cxr.saliency import Explainer, Target, explain, resize_maps
+from cxr.layers import Target
+from cxr.saliency import Explainer, explain, resize_maps
 
 torch.set_num_threads(1)
 small_maps = hnp.arrays(np.float32, (2, 3, 4, 4), elements=st.floats(0, 8, width=16))

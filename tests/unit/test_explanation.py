@@ -81,7 +81,7 @@ def inputs(tmp_path) -> dict:
         "logits": logits,
         "masks": masks,
         "train_masks": masks,
-        "settings": ExplanationConfig(),
+        "settings": ExplanationConfig(contrast=False),
         "evaluation": EvaluationConfig(replicates=100),
         "folder": tmp_path / "bright",
         "restricted": False,

@@ -1,3 +1,6 @@
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +12,8 @@ from torchvision import models
 
 from cxr.dilation import dense_copy
 from cxr.heatmaps import centre_map, is_blank, mean_lesion_map
-from cxr.saliency import METHODS, Target, explain, find_target, resize_maps
+from cxr.layers import Target, find_target
+from cxr.saliency import METHODS, Explainer, explain, resize_maps
 
 
 @pytest.fixture(autouse=True)
@@ -291,3 +295,87 @@ def test_the_mean_lesion_map_is_the_share_of_masks():
     mean = mean_lesion_map([first, second], (4, 4))
     assert mean[0, :3].tolist() == [1.0, 0.5, 0.0]
     assert is_blank(mean_lesion_map([], (4, 4)))
+
+
+def test_gradients_give_the_exact_maps_too(images):
+    """Going back from each output gives the maps that the head's weights give."""
+    torch.manual_seed(3)
+    network = models.resnet18(num_classes=14).eval()
+    exact = Explainer(network, images)
+    by_gradient = Explainer(network, images)
+    by_gradient.target = replace(exact.target, head="")
+    np.testing.assert_allclose(
+        by_gradient.maps(images, range(14)), exact.maps(images, range(14)), atol=1e-5, rtol=1e-4
+    )
+
+
+def test_a_network_with_a_deeper_head_equals_pytorch_grad_cam():
+    """Where the head is more than a linear layer, maps equal pytorch-grad-cam's."""
+    torch.manual_seed(0)
+    network = models.mobilenet_v3_small(num_classes=5).eval()
+    with torch.no_grad():  # far above the 1e-7 that pytorch-grad-cam adds to what it divides by
+        network.classifier[-1].weight.mul_(1e9)
+    image = torch.randn(1, 3, 64, 64)
+    explainer = Explainer(network, image)
+    ours = explainer.maps(image, [2])
+    layer = network.get_submodule(explainer.target.layer)
+    with GradCAM(model=network, target_layers=[layer]) as cam:
+        theirs = cam(image, [ClassifierOutputTarget(2)])
+    np.testing.assert_allclose(scale_cam_image(ours[:, 0], (64, 64)), theirs, atol=1e-4)
+
+
+def test_contrast_shows_what_is_more_than_usual():
+    """A bright place that is bright in every image is no evidence; a new one is."""
+    usual = torch.zeros(4, 3, 8, 8)
+    usual[:, 0, 1, 1] = 4.0
+    image = usual[:1].clone()
+    image[0, 0, 5, 6] = 3.0
+    explainer = Explainer(TwoBlobs(), image)
+    assert np.unravel_index(explainer.maps(image, [0])[0, 0].argmax(), (8, 8)) == (1, 1)
+    explainer.contrast_with([usual[:2], usual[2:]], outputs=3)
+    assert explainer.reference == 4
+    contrasted = explainer.maps(image, [0])[0, 0]
+    assert np.unravel_index(contrasted.argmax(), (8, 8)) == (5, 6)
+    assert contrasted[1, 1] == 0
+    assert is_blank(explainer.maps(usual[:1], [0, 1, 2])).all()
+
+
+def test_contrast_adds_up_to_the_distance_from_the_mean(network, images):
+    """Signed cells of a contrasted map add up to how far the logit is from the mean one."""
+    explainer = Explainer(network, images)
+    explainer.contrast_with([images], outputs=14)
+    with torch.no_grad():
+        logits = network(images).numpy()
+    up = explainer.maps(images, range(14)).sum((-1, -2))
+    against = Explainer(negated(network), images)
+    against.contrast_with([images], outputs=14)
+    down = against.maps(images, range(14)).sum((-1, -2))
+    np.testing.assert_allclose(up - down, logits - logits.mean(0), atol=2e-3, rtol=1e-3)
+
+
+def negated(network: nn.Module) -> nn.Module:
+    """The same network with every logit's sign turned."""
+    other = copy.deepcopy(network)
+    head = other.classifier if isinstance(other, models.DenseNet) else other.fc
+    with torch.no_grad():
+        head.weight.neg_()
+        head.bias.neg_()
+    return other
+
+
+def test_only_gradcam_has_a_contrast():
+    """A method without a sign can't be contrasted, and there must be images to do it with."""
+    image = torch.rand(1, 3, 8, 8)
+    with pytest.raises(ValueError, match="maps by layercam have no sign"):
+        Explainer(TwoBlobs(), image, method="layercam").contrast_with([image], outputs=3)
+    with pytest.raises(ValueError, match="no images to contrast with"):
+        Explainer(TwoBlobs(), image).contrast_with([], outputs=3)
+
+
+def test_an_enlarged_image_gives_more_cells_over_the_same_field(network, images):
+    """Explaining a larger copy of the image gives finer cells, and maps of the same field."""
+    fine = Explainer(network, images, stride=16, enlarge=1.5)
+    maps = fine.maps(images, [0])
+    assert maps.shape == (2, 1, 6, 6)
+    assert fine.spacing == pytest.approx(16 / 1.5)
+    assert fine.resize(maps, 64).shape == (2, 1, 64, 64)

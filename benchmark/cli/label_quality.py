@@ -17,7 +17,6 @@ from benchmark.label_quality import (
 from cxr.errors import InputError
 from cxr.estimates import Estimate
 
-
 SHOWN = ("mention", "negation", "uncertainty", "positive")
 """Questions that fit a terminal; all of them are in the JSON."""
 

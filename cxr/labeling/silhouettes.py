@@ -65,6 +65,7 @@ class _Reader:
             self._state(place, letter)
         elif letter in _MENTIONS:
             self.pending = []
+            self.negated = self.doubted = -1
             if not any(c in self.since for c in "LPo"):
                 self.group = []
             self.since = ""
@@ -84,6 +85,9 @@ class _Reader:
             self.pending = []
         elif letter == "W" and self.stated:
             self.group = []
+        elif letter == "%":
+            self._say("K", place)
+            letter = "L"
         self.since = self.since[-_FAR:] + letter
 
     def _subject(self, place: int, letter: str) -> None:
@@ -117,13 +121,17 @@ class _Reader:
             apart = not self.group or self.stated or any(c in self.since for c in ",&")
             if apart and self._subject_follows(place):
                 self.pending = [*self.pending[-_FEW:], (state, place)]
-            elif self.group:
-                for subject in self.group[-_FAR:]:
-                    if subject >= 0:
-                        self.said[subject].append((state, place))
-                self.stated = True
-                self.carried = []
+            else:
+                self._say(state, place)
         self.since = self.since[-_FAR:] + "."
+
+    def _say(self, state: str, place: int) -> None:
+        for subject in self.group[-_FAR:]:
+            if subject >= 0:
+                self.said[subject].append((state, place))
+        if self.group:
+            self.stated = True
+            self.carried = []
 
     def _judge(self, letter: str) -> str:
         """Return the state that `letter` means here: "+", "0", "B", "K", "s", or "?" in doubt."""

@@ -74,6 +74,7 @@ TRIGGER_KINDS = {
     "of": "o",
     "over": "l",
     "landmark": "L",
+    "hidden": "%",
     "enlarged": "+",
     "grown": "^",
     "normal": "0",

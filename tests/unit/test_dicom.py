@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -498,6 +500,18 @@ def test_quantize_rounds_to_the_nearest_of_256():
     """Quantizing rounds, so that 8-bit images come back unchanged."""
     levels = np.arange(256)
     np.testing.assert_array_equal(quantize((levels / 255).astype(np.float32)), levels)
+
+
+# Imports
+
+
+def test_importing_the_library_is_light():
+    """`import cxr` brings read_radiograph without pydicom or torch, and reading needs no torch."""
+    code = (
+        "import sys, cxr; assert not {'torch', 'pydicom'} & set(sys.modules); "
+        "cxr.read_radiograph; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(cxr.__file__).parents[1])
 
 
 # Headers

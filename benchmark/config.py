@@ -305,7 +305,7 @@ def _check(config: Config) -> Config:
         (config.image.size >= 32, "image.size", "at least 32 pixels"),
         (config.synth.size >= 64, "synth.size", "at least 64 pixels"),
         (config.synth.studies >= 1, "synth.studies", "at least 1"),
-        (0 <= config.synth.conspicuity <= 4, "synth.conspicuity", "between 0 and 4"),
+        (0 <= config.synth.conspicuity <= 2, "synth.conspicuity", "between 0 and 2"),
         (0 < config.evaluation.threshold < 1, "evaluation.threshold", "between 0 and 1"),
         (config.evaluation.replicates >= 100, "evaluation.replicates", "at least 100"),
         (0 <= config.data.max_excluded <= 1, "data.max_excluded", "a share between 0 and 1"),

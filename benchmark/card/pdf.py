@@ -6,6 +6,7 @@ WeasyPrint is imported when a PDF is made, so that everything else works without
 import logging
 from types import ModuleType
 
+from benchmark.card.chai import render_chai
 from benchmark.card.model import Card
 from benchmark.card.render import render
 from cxr.errors import InputError
@@ -17,7 +18,7 @@ def check_pdf() -> None:
 
 
 def render_pdf(card: Card) -> bytes:
-    """Return the card as a tagged PDF/UA-1 file of A4 pages.
+    """Return the card as a tagged PDF/UA-1 file of A4 pages, the CHAI card in its metadata.
 
     Raises:
         InputError: Pango can't be loaded.
@@ -25,8 +26,15 @@ def render_pdf(card: Card) -> bytes:
     weasyprint = _weasyprint()
     logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of CSS for screens
     embedded_only = weasyprint.URLFetcher(allowed_protocols=["data"])
-    document = weasyprint.HTML(string=render(card, paper=True), url_fetcher=embedded_only)
-    pdf: bytes = document.write_pdf(pdf_variant="pdf/ua-1", pdf_tags=True)
+    page = weasyprint.HTML(string=render(card, paper=True), url_fetcher=embedded_only)
+    options = {"pdf_variant": "pdf/ua-1", "pdf_tags": True, "custom_metadata": True}
+    document = page.render(**options)
+    # Set here and not by <meta>, whose names lose their capitals.
+    document.metadata.custom = {
+        "chaiMcXml": render_chai(card),
+        "chaiMcSoftwareId": f"cxr-bench {card.version}",
+    }
+    pdf: bytes = document.write_pdf(**options)
     return pdf
 
 

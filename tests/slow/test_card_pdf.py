@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -33,6 +34,14 @@ def test_it_is_tagged_and_says_so(pdf: Path) -> None:
         with document.open_metadata() as metadata:
             assert metadata["pdfuaid:part"] == "1"
             assert metadata["dc:title"].startswith("DenseNet-121 and ResNet-50")
+
+
+def test_the_chai_card_is_in_the_metadata(pdf: Path) -> None:
+    """The Applied Model Card and the software's name stand under the keys that CHAI asks for."""
+    with pikepdf.open(pdf) as document:
+        assert str(document.docinfo["/chaiMcSoftwareId"]) == "cxr-bench 0.1.0"
+        card = ElementTree.fromstring(str(document.docinfo["/chaiMcXml"]))
+        assert card.tag.endswith("AppliedModelCard")
 
 
 def test_every_figure_has_alternative_text(pdf: Path) -> None:

@@ -35,6 +35,8 @@ Floats = NDArray[np.float64]
 AREA_TEST = "paired DeLong, clustered by patient, t"
 SIGNS = np.array([-1.0, 1.0])
 COMPARED: tuple[str, ...] = ("auroc", "average_precision", "f1")
+LEAST_PATIENTS = 10
+"""Below this the interval of a difference covers less than 93 % (`coverage_table`)."""
 SIGHT = 0.02
 """The difference in AUROC that the words say how many positives would show."""
 
@@ -72,7 +74,8 @@ def compare(
     pairs: dict[str, tuple[Measured, Measured]] = {}
     observations: dict[str, Any] = {}
     for place, name in enumerate(OBSERVATIONS):
-        reason = too_few(support(cases, key, place), settings.min_patients)
+        least = max(settings.min_patients, LEAST_PATIENTS)
+        reason = too_few(support(cases, key, place), least)
         if reason is not None:
             missing = {"difference": Estimate.missing(reason).as_json(), "p": None}
             observations[name] = {metric: dict(missing) for metric in COMPARED}

@@ -66,7 +66,7 @@ def check_baseline(
     for key in shared:
         scores = {"baseline": reference.logits[key], "candidate": candidate.logits[key]}
         document = compare(cases, scores, settings)
-        checks += _checks(key, document, margin)
+        checks += checks_of(key, document, margin)
         notes += _smallest_drop(key, document["macro"]["auroc"], margin)
     return Verdict(str(run.read()["run_id"]), tuple(checks), tuple(notes))
 
@@ -105,7 +105,14 @@ def _common_cases(
     return candidate
 
 
-def _checks(key: tuple[str, int], document: dict[str, Any], margin: float) -> list[Check]:
+def checks_of(key: tuple[str, int], document: dict[str, Any], margin: float) -> list[Check]:
+    """Return the checks on one network.
+
+    Args:
+        key: network and seed.
+        document: candidate less baseline, as `benchmark.comparison.compare` makes it.
+        margin: how much lower an AUROC may be.
+    """
     entries = {name: entry["auroc"] for name, entry in document["observations"].items()}
     adjusted = dict(
         zip(entries, holm([_p_worse(e, margin) for e in entries.values()]), strict=True)

@@ -4,13 +4,16 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
 from cxr import metrics
 
 CLOSE = {"rel": 0, "abs": 1e-12, "nan_ok": True}
+
+
+unhurried = settings(deadline=None)  # machines that run tests may be busy
 
 
 @st.composite
@@ -31,6 +34,7 @@ def _both(truth: np.ndarray, weight: np.ndarray | None) -> bool:
     return mass[truth].sum() > 0 and mass[~truth].sum() > 0
 
 
+@unhurried
 @given(cases())
 def test_auroc_equals_scikit_learn(case) -> None:
     """AUROC is scikit-learn's to 1e-12; without both classes it is NaN."""
@@ -43,6 +47,7 @@ def test_auroc_equals_scikit_learn(case) -> None:
     assert ours == pytest.approx(theirs, **CLOSE)
 
 
+@unhurried
 @given(cases(), st.floats(0.01, 0.99))
 def test_partial_auroc_equals_scikit_learn(case, max_fpr: float) -> None:
     """The standardised partial AUROC is scikit-learn's to 1e-12."""
@@ -54,6 +59,7 @@ def test_partial_auroc_equals_scikit_learn(case, max_fpr: float) -> None:
     assert ours == pytest.approx(theirs, **CLOSE)
 
 
+@unhurried
 @given(cases())
 def test_average_precision_equals_scikit_learn(case) -> None:
     """Average precision is scikit-learn's to 1e-12; without a positive it is NaN."""
@@ -67,6 +73,7 @@ def test_average_precision_equals_scikit_learn(case) -> None:
     assert ours == pytest.approx(theirs, **CLOSE)
 
 
+@unhurried
 @given(cases())
 def test_rates_equal_scikit_learn(case) -> None:
     """Every rate at a threshold is scikit-learn's to 1e-12, and NaN where that one gives up."""
@@ -97,6 +104,7 @@ def test_rates_equal_scikit_learn(case) -> None:
         assert matthews == pytest.approx(theirs, **CLOSE)
 
 
+@unhurried
 @given(cases())
 def test_losses_equal_scikit_learn(case) -> None:
     """Brier and log loss are scikit-learn's to 1e-12."""
@@ -111,6 +119,7 @@ def test_losses_equal_scikit_learn(case) -> None:
     assert ours == pytest.approx(theirs, rel=1e-12, abs=1e-12)
 
 
+@unhurried
 @given(cases())
 def test_curves_equal_scikit_learn(case) -> None:
     """The ROC curve is scikit-learn's, every corner of it."""
@@ -128,6 +137,7 @@ def test_curves_equal_scikit_learn(case) -> None:
     assert thresholds[::-1] == pytest.approx(expected[2], **CLOSE)
 
 
+@unhurried
 @given(cases())
 def test_ranking_metrics_ignore_the_scale(case) -> None:
     """A strictly increasing change of scores changes neither AUROC nor average precision."""
@@ -139,6 +149,7 @@ def test_ranking_metrics_ignore_the_scale(case) -> None:
         assert before == pytest.approx(after, rel=0, abs=0, nan_ok=True)
 
 
+@unhurried
 @given(cases())
 def test_a_turned_score_turns_the_auroc(case) -> None:
     """The AUROC of the negated score is one less the AUROC."""
@@ -147,6 +158,7 @@ def test_a_turned_score_turns_the_auroc(case) -> None:
     assert 1 - turned == pytest.approx(metrics.auroc_score(truth, score, weight=weight), **CLOSE)
 
 
+@unhurried
 @given(cases())
 def test_scores_keep_their_range(case) -> None:
     """No score leaves its range, whatever the input."""

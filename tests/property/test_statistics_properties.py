@@ -10,6 +10,8 @@ from sklearn import metrics as sklearn
 
 from cxr import statistics
 
+unhurried = settings(deadline=None)  # machines that run tests may be busy
+
 
 @st.composite
 def clustered(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -21,7 +23,7 @@ def clustered(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return truth, score, rng.integers(draw(st.integers(1, size)), size=size)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(unhurried, max_examples=40)
 @given(clustered())
 def test_every_replicate_equals_scikit_learn(case) -> None:
     """AUROC and average precision of each replicate are scikit-learn's weighted ones to 1e-12."""
@@ -44,6 +46,7 @@ def test_every_replicate_equals_scikit_learn(case) -> None:
         assert found.auroc[place] == pytest.approx(expected, rel=0, abs=1e-12)
 
 
+@unhurried
 @given(clustered())
 def test_clustered_areas_and_influence(case) -> None:
     """The area is scikit-learn's, and the patients' influences on it sum to 0."""
@@ -56,6 +59,7 @@ def test_clustered_areas_and_influence(case) -> None:
     assert found.influence.sum() == pytest.approx(0, abs=1e-9)
 
 
+@unhurried
 @given(clustered())
 def test_swapping_the_classes_changes_nothing_but_the_direction(case) -> None:
     """Calling the classes the other way round and turning the score keeps area and variance."""
@@ -66,6 +70,7 @@ def test_swapping_the_classes_changes_nothing_but_the_direction(case) -> None:
     assert one.covariance == pytest.approx(other.covariance, rel=1e-9, abs=1e-12, nan_ok=True)
 
 
+@unhurried
 @given(st.lists(st.floats(0, 1) | st.just(math.nan), max_size=14))
 def test_holm_is_between_the_raw_p_and_bonferroni(values: list[float]) -> None:
     """Adjusting never makes a p smaller, never more than Bonferroni's, and keeps the order."""
@@ -79,6 +84,7 @@ def test_holm_is_between_the_raw_p_and_bonferroni(values: list[float]) -> None:
     assert (np.diff(adjusted[known][order]) >= 0).all()
 
 
+@unhurried
 @given(clustered())
 def test_intervals_hold_their_estimate_and_stay_in_range(case) -> None:
     """Whatever the data, an interval encloses its estimate and lies in [0, 1]."""
@@ -95,6 +101,7 @@ def test_intervals_hold_their_estimate_and_stay_in_range(case) -> None:
             assert 0 <= ends.low <= estimate <= ends.high <= 1
 
 
+@unhurried
 @given(clustered())
 def test_the_interval_of_a_turned_score_is_the_mirror_image(case) -> None:
     """Turning the score turns the interval: no direction is favoured."""

@@ -303,7 +303,7 @@ def too_few(support: Mapping[str, Any], least: int) -> str | None:
 
 
 def _reference(measured: Measured) -> dict[str, Any]:
-    """The confusion table, and what one gets for always giving the same answer."""
+    """The confusion table, what a constant answer gets, and replicates without both classes."""
     table = measured.table
     present, absent = table.tp + table.fn, table.fp + table.tn
     silent = metrics.Confusion(0, 0, present, absent)
@@ -312,6 +312,7 @@ def _reference(measured: Measured) -> dict[str, Any]:
         "confusion": {name: int(getattr(table, name)) for name in ("tp", "fp", "fn", "tn")},
         "always_negative": _pair(silent),
         "always_positive": _pair(alarmed),
+        "replicates_left_out": int(np.isnan(measured.replicates["auroc"]).sum()),
     }
 
 

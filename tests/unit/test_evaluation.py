@@ -65,6 +65,13 @@ def test_an_observation_with_too_few_patients_has_a_reason(documents: dict[str, 
     assert rare["confusion"]["tp"] + rare["confusion"]["fn"] == rare["positives"]
 
 
+def test_replicates_without_both_classes_are_counted(documents: dict[str, dict]) -> None:
+    """A resample that drew no positive patient is left out of the observation, and counted."""
+    found = documents["metrics.json"]["observations"]
+    assert found["Pleural Other"]["replicates_left_out"] > 0
+    assert found["Edema"]["replicates_left_out"] == 0
+
+
 def test_intervals_hold_their_estimate(documents: dict[str, dict]) -> None:
     """Every interval lies in the metric's range and encloses the estimate."""
     for document in documents.values():

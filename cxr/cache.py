@@ -58,15 +58,51 @@ class Decoded:
 
 
 @dataclass(frozen=True)
-class _Chunk:
-    """A run of images that one worker decodes into its place of the partial file."""
+class _Set:
+    """A set of images to be decoded into a folder of its own."""
 
-    number: int
-    first: int  # row of the first image
+    home: Path
     paths: tuple[Path, ...]
     size: int
     fit: Fit
-    folder: Path
+
+    @property
+    def partial(self) -> Path:
+        """The file that a build fills."""
+        return self.home / "pixels.partial"
+
+    @property
+    def starts(self) -> range:
+        """The row of each chunk's first image."""
+        return range(0, len(self.paths), CHUNK)
+
+    def chunk(self, start: int) -> "_Chunk":
+        """Return the chunk that starts at a row."""
+        return _Chunk(self.home, start, self.paths[start : start + CHUNK], self.size, self.fit)
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """A run of images that one worker decodes into its place of the partial file."""
+
+    home: Path
+    start: int  # row of the first image
+    paths: tuple[Path, ...]
+    size: int
+    fit: Fit
+
+    @property
+    def mark(self) -> Path:
+        """The file that says the chunk is done, with its failures."""
+        return self.home / f"part-{self.start:08d}.json"
+
+    def failures(self) -> dict[str, str] | None:
+        """Return row -> reason of a chunk that is done; None where it is not."""
+        try:
+            failures: dict[str, str] = json.loads(self.mark.read_text())
+        except (OSError, ValueError):
+            return None
+        return failures
 
 
 def decode_images(
@@ -96,20 +132,25 @@ def decode_images(
     """
     if len(paths) != len(ids) or len(set(ids)) != len(ids):
         raise ValueError(f"{len(paths)} paths and {len(ids)} ids; each image needs its own id.")
-    keys = run_parallel(_fingerprint, [Path(path) for path in paths], jobs=jobs)
-    home = Path(folder) / set_key(keys, size=size, fit=fit)
+    files = tuple(map(Path, paths))
+    told = []
+
+    def tell(count: int) -> None:
+        told.append(count)
+        if progress and count:
+            progress(count)
+
+    keys = run_parallel(_fingerprint, files, jobs=jobs)
+    images = _Set(Path(folder) / set_key(keys, size=size, fit=fit), files, size, fit)
     try:
-        index = _finished(home, len(paths), size)
-        if index and progress:
-            progress(len(paths))
-        if not index:
-            index = _build_locked(home, paths, size=size, fit=fit, jobs=jobs, progress=progress)
-        pixels = _mapped(home / "pixels.npy", size)
+        index = _finished(images) or _build(images, jobs, tell)
+        pixels = _mapped(images)
     except OSError as error:
         raise InputError(
             f"the decoded cache in {folder} can't be written ({error.strerror or error}); free "
             "some space, or point CXR_BENCH_CACHE at a folder that can be written."
         ) from error
+    tell(len(files) - sum(told))
     failed = {int(row): reason for row, reason in index["failures"].items()}
     return Decoded(
         pixels=pixels,
@@ -140,128 +181,102 @@ def _fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _finished(home: Path, count: int, size: int) -> dict[str, Any] | None:
+def _finished(images: _Set) -> dict[str, Any] | None:
     """Return the index of a whole set; None where there is none, or it does not fit its pixels."""
     try:
-        index: dict[str, Any] = json.loads((home / "index.json").read_text())
+        index: dict[str, Any] = json.loads((images.home / "index.json").read_text())
         whole = (
-            index["images"] == count
-            and index["size"] == size
-            and _mapped(home / "pixels.npy", size).shape[0] == count - len(index["failures"])
+            index["images"] == len(images.paths)
+            and index["size"] == images.size
+            and len(_mapped(images)) == len(images.paths) - len(index["failures"])
         )
     except (OSError, ValueError, EOFError, KeyError, TypeError):
         return None
     return index if whole else None
 
 
-def _build_locked(
-    home: Path,
-    paths: Sequence[Path],
-    *,
-    size: int,
-    fit: Fit,
-    jobs: int,
-    progress: Callable[[int], None] | None,
-) -> dict[str, Any]:
-    """Build a set, or wait while another process does."""
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / "lock"):
-        index = _finished(home, len(paths), size)
-        if index is None:
-            return _build(home, paths, size=size, fit=fit, jobs=jobs, progress=progress)
-    if progress:
-        progress(len(paths))
-    return index
+def _build(images: _Set, jobs: int, tell: Callable[[int], None]) -> dict[str, Any]:
+    """Build a set, or wait while another process does; return its index."""
+    images.home.mkdir(parents=True, exist_ok=True)
+    with FileLock(images.home / "lock"):
+        return _finished(images) or _build_alone(images, jobs, tell)
 
 
-def _build(
-    home: Path,
-    paths: Sequence[Path],
-    *,
-    size: int,
-    fit: Fit,
-    jobs: int,
-    progress: Callable[[int], None] | None,
-) -> dict[str, Any]:
-    """Decode what is not done yet, put the set together, and return its index."""
-    (home / "index.json").unlink(missing_ok=True)
-    chunks = [
-        _Chunk(number, first, tuple(map(Path, paths[first : first + CHUNK])), size, fit, home)
-        for number, first in enumerate(range(0, len(paths), CHUNK))
-    ]
-    partial = home / "pixels.partial"
-    header = _npy_header(len(paths), size)
-    whole = len(header) + len(paths) * size * size
-    if not _assembled(home, chunks, size) and (
-        not partial.exists() or partial.stat().st_size != whole
-    ):
-        _start_over(home, header, whole)
-    missing = [chunk for chunk in chunks if _done(chunk) is None]
-    if progress:
-        progress(len(paths) - sum(len(chunk.paths) for chunk in missing))
+def _build_alone(images: _Set, jobs: int, tell: Callable[[int], None]) -> dict[str, Any]:
+    """Decode what is not done yet and put the set together, its index last."""
+    (images.home / "index.json").unlink(missing_ok=True)
+    chunks = [images.chunk(start) for start in images.starts]
+    assembled = _assembled(images, chunks)
+    if not assembled:
+        _reserve(images)
+    missing = [chunk for chunk in chunks if chunk.failures() is None]
+    tell(len(images.paths) - sum(len(chunk.paths) for chunk in missing))
     sizes = iter([len(chunk.paths) for chunk in missing])
-    run_parallel(
-        _decode_chunk,
-        missing,
-        jobs=jobs,
-        progress=(lambda _: progress(next(sizes))) if progress else None,
-    )
-    failures = {row: why for chunk in chunks for row, why in (_done(chunk) or {}).items()}
-    if not _assembled(home, chunks, size):
-        _assemble(home, len(paths), size, failures)
-    index = {"format": FORMAT, "images": len(paths), "size": size, "failures": failures}
-    _write_json(home / "index.json", index)
-    for mark in home.glob("part-*.json"):
-        mark.unlink()
+    run_parallel(_decode_chunk, missing, jobs=jobs, progress=lambda _: tell(next(sizes)))
+    failures = {row: why for chunk in chunks for row, why in (chunk.failures() or {}).items()}
+    if not assembled:
+        _assemble(images, failures)
+    index = {
+        "format": FORMAT,
+        "images": len(images.paths),
+        "size": images.size,
+        "failures": failures,
+    }
+    _write_json(images.home / "index.json", index)
+    for chunk in chunks:
+        chunk.mark.unlink(missing_ok=True)
     return index
 
 
-def _assembled(home: Path, chunks: Sequence[_Chunk], size: int) -> bool:
+def _assembled(images: _Set, chunks: Sequence[_Chunk]) -> bool:
     """Return whether a build was killed when only its index was still to be written."""
-    done = [_done(chunk) for chunk in chunks]
-    if (home / "pixels.partial").exists() or any(failures is None for failures in done):
+    done = [chunk.failures() for chunk in chunks]
+    if images.partial.exists() or None in done:
         return False
-    count = sum(len(chunk.paths) for chunk in chunks) - sum(len(each or {}) for each in done)
     try:
-        return _mapped(home / "pixels.npy", size).shape[0] == count
+        return len(_mapped(images)) == len(images.paths) - sum(len(each or {}) for each in done)
     except (OSError, ValueError, EOFError):
         return False
 
 
-def _assemble(home: Path, count: int, size: int, failures: dict[str, str]) -> None:
-    """Make pixels.npy of the partial file, without the rows of the images that failed."""
-    partial = home / "pixels.partial"
-    if not failures:
-        os.replace(partial, home / "pixels.npy")
+def _reserve(images: _Set) -> None:
+    """Start a partial file where none fits, after a look whether the disk has room for it."""
+    header = _npy_header(len(images.paths), images.size)
+    whole = len(header) + len(images.paths) * images.size**2
+    if images.partial.exists() and images.partial.stat().st_size == whole:
         return
-    fresh = home / "pixels.new"
-    with fresh.open("wb") as target, partial.open("rb") as source:
-        target.write(_npy_header(count - len(failures), size))
-        source.seek(len(_npy_header(count, size)))
+    for mark in images.home.glob("part-*.json"):
+        mark.unlink()
+    free = shutil.disk_usage(images.home).free
+    if free < whole:
+        raise InputError(
+            f"the decoded cache needs {whole / 1e9:.1f} GB and {images.home.parent} has "
+            f"{free / 1e9:.1f} GB free; free some space, or point CXR_BENCH_CACHE at a larger "
+            "disk."
+        )
+    with images.partial.open("wb") as file:
+        file.write(header)
+        file.truncate(whole)
+
+
+def _assemble(images: _Set, failures: dict[str, str]) -> None:
+    """Make pixels.npy of the partial file, without the rows of the images that failed."""
+    count, area = len(images.paths), images.size**2
+    if not failures:
+        os.replace(images.partial, images.home / "pixels.npy")
+        return
+    fresh = images.home / "pixels.new"
+    with fresh.open("wb") as target, images.partial.open("rb") as source:
+        target.write(_npy_header(count - len(failures), images.size))
+        source.seek(len(_npy_header(count, images.size)))
         for row in range(count):
-            pixels = source.read(size * size)
+            pixels = source.read(area)
             if str(row) not in failures:
                 target.write(pixels)
         target.flush()
         os.fsync(target.fileno())
-    os.replace(fresh, home / "pixels.npy")
-    partial.unlink()
-
-
-def _start_over(home: Path, header: bytes, whole: int) -> None:
-    """Make an empty partial file, after a look whether the disk has room for it."""
-    for mark in home.glob("part-*.json"):
-        mark.unlink()
-    free = shutil.disk_usage(home).free
-    if free < whole:
-        raise InputError(
-            f"the decoded cache needs {whole / 1e9:.1f} GB and {home.parent} has "
-            f"{free / 1e9:.1f} GB free; free some space, or point CXR_BENCH_CACHE at a larger "
-            "disk."
-        )
-    with (home / "pixels.partial").open("wb") as file:
-        file.write(header)
-        file.truncate(whole)
+    os.replace(fresh, images.home / "pixels.npy")
+    images.partial.unlink()
 
 
 def _npy_header(count: int, size: int) -> bytes:
@@ -280,35 +295,24 @@ def _decode_chunk(chunk: _Chunk) -> None:
         try:
             rows[place] = quantize(load(path, size=chunk.size, fit=chunk.fit))
         except RadiographError as error:
-            failures[str(chunk.first + place)] = str(error)
+            failures[str(chunk.start + place)] = str(error)
     # Written, not mapped: a full disk is then an error and not a signal that kills the process.
-    with (chunk.folder / "pixels.partial").open("r+b") as partial:
+    with (chunk.home / "pixels.partial").open("r+b") as partial:
         np.lib.format.read_magic(partial)
         np.lib.format.read_array_header_1_0(partial)
-        partial.seek(chunk.first * chunk.size * chunk.size, os.SEEK_CUR)
+        partial.seek(chunk.start * chunk.size**2, os.SEEK_CUR)
         partial.write(rows.tobytes())
         partial.flush()
         os.fsync(partial.fileno())
-    _write_json(_mark(chunk), failures)
+    _write_json(chunk.mark, failures)
 
 
-def _done(chunk: _Chunk) -> dict[str, str] | None:
-    """Return the failures of a chunk that is done; None where it is not."""
-    try:
-        failures: dict[str, str] = json.loads(_mark(chunk).read_text())
-    except (OSError, ValueError, EOFError):
-        return None
-    return failures
-
-
-def _mark(chunk: _Chunk) -> Path:
-    return chunk.folder / f"part-{chunk.number:06d}.json"
-
-
-def _mapped(path: Path, size: int) -> np.ndarray:
-    """Return the pixels memory-mapped and read-only; checks that the file is as long as it says."""
-    pixels = np.load(path, mmap_mode="r") if path.stat().st_size > 128 else np.load(path)
-    if pixels.dtype != np.uint8 or pixels.shape[1:] != (size, size):
+def _mapped(images: _Set) -> np.ndarray:
+    """Return the pixels memory-mapped and read-only; raises where the file is cut or another."""
+    path = images.home / "pixels.npy"
+    empty = path.stat().st_size <= len(_npy_header(0, images.size))
+    pixels = np.load(path, mmap_mode=None if empty else "r")
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != (images.size, images.size):
         raise ValueError(f"{path} holds {pixels.dtype} {pixels.shape}.")
     return pixels
 

@@ -15,8 +15,7 @@ from cxr.dicom.display import (
     has_embedded_overlay,
     pixel_aspect,
     rendering,
-    stored_present,
-    word_table,
+    word_patterns,
 )
 from cxr.dicom.files import DicomFile, map_file, open_dicom, quiet
 from cxr.dicom.frames import Frame, read_frame, read_layout
@@ -27,7 +26,7 @@ from cxr.errors import RadiographError
 
 __all__ = ["PREPROCESSING_VERSION", "Fit", "Header", "quantize", "read_header", "read_radiograph"]
 
-PREPROCESSING_VERSION = 2
+PREPROCESSING_VERSION = 3
 """Raised whenever a change here changes a pixel; part of the decoded cache's key."""
 
 OTHER_MODALITIES = frozenset({"CT", "MR", "NM", "PT", "US", "IVUS", "ES", "XC", "GM", "SM", "OP"})
@@ -95,19 +94,19 @@ def render(file: DicomFile, *, size: int, fit: Fit) -> np.ndarray:
     try:
         header = flattened(file.dataset)
         shown = rendering(header, layout.stored, little_endian=file.little_endian)
+        aspect = pixel_aspect(header)
     except RadiographError:
         raise
     except Exception as error:  # pydicom parses an element when it is looked at
         raise RadiographError("its header is damaged.") from error
-    # The range of the values is that of every pixel, so it needs the full resolution.
-    smallest = 0 if shown.shown is None else _OVERSAMPLING * size
+    smallest = _OVERSAMPLING * size if shown.reducible else 0
     frame = read_frame(file, layout, smallest=smallest)
     image = shrink(
         frame.words,
         _table(frame, header, shown),
         size=size,
         fit=fit,
-        aspect=pixel_aspect(header),
+        aspect=aspect,
         reduced=frame.reduced,
         full_shape=(layout.rows, layout.columns),
     )
@@ -117,12 +116,10 @@ def render(file: DicomFile, *, size: int, fit: Fit) -> np.ndarray:
 
 
 def _table(frame: Frame, header: Dataset, shown: Rendering) -> np.ndarray:
-    present = None
+    """Return the display value, float32, of each word; NaN for one that may not occur."""
+    overlays = has_embedded_overlay(header)
+    patterns, legal = word_patterns(frame.layout, overlays=overlays, lossy=frame.lossy)
+    present = np.zeros(2**frame.layout.stored, dtype=bool)
     if shown.shown is None:
-        present = stored_present(present_words(frame.words), frame.layout)
-    return word_table(
-        shown.table(present),
-        frame.layout,
-        overlays=has_embedded_overlay(header),
-        lossy=frame.lossy,
-    )
+        present[patterns[np.flatnonzero(present_words(frame.words))]] = True
+    return np.where(legal, shown.table(present)[patterns], np.nan).astype(np.float32)

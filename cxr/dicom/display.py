@@ -22,9 +22,10 @@ _FRAME_KEYWORDS = {
     "RescaleSlope",
     "RescaleIntercept",
 }
-
+"""What the functional groups of an enhanced object may say in the place of its top level."""
 
 _OVERSHOOT = 1.125
+"""How far above the stored range a lossy code may reach: an eighth."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,18 @@ class Rendering:
     padding: np.ndarray
     shown: np.ndarray | None
     inverted: bool
+
+    @property
+    def reducible(self) -> bool:
+        """Whether averages of stored values may be shown in the place of single ones.
+
+        Not where the range of all values decides, nor where padding that would not be black
+        by itself has neighbours.
+        """
+        if self.shown is None:
+            return False
+        beside = 1 - self.shown if self.inverted else self.shown
+        return not (beside[self.padding] > 0).any()
 
     def table(self, present: np.ndarray | None = None) -> np.ndarray:
         """Return the display value, float32 in 0..1, of each bit pattern.
@@ -91,42 +104,34 @@ def rendering(dataset: Dataset, bits: int, *, little_endian: bool = True) -> Ren
     )
 
 
-def word_table(
-    shown: np.ndarray, layout: Layout, *, overlays: bool = False, lossy: bool = False
-) -> np.ndarray:
-    """Return the display value of each word, from that of each stored value.
+def word_patterns(
+    layout: Layout, *, overlays: bool = False, lossy: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what bit pattern each word holds, and whether it is a word that may occur.
 
     Args:
-        shown: (2**stored,) float32; the display value of each bit pattern.
         layout: how bits lie in a word.
         overlays: whether an old-style overlay may lie in the bits beside.
         lossy: whether words may overshoot: up to an eighth beyond the range counts as its end.
 
     Returns:
-        (2**allocated,) float32; NaN for a word with bits where the header says there are none,
-        which tells that Bits Stored is wrong.
+        patterns: (2**allocated,) int; the stored bits of each word.
+        legal: (2**allocated,) bool; False for a word with bits where the header says there are
+            none, which tells that Bits Stored is wrong.
     """
     word = np.arange(2**layout.allocated)
-    pattern = (word >> layout.shift) & (2**layout.stored - 1)
-    beside = word - (pattern << layout.shift)
-    legal = beside == 0
+    patterns = (word >> layout.shift) & (2**layout.stored - 1)
+    beside = word - (patterns << layout.shift)
+    legal = (beside == 0) | overlays
     if layout.signed:
-        negative = pattern >= 2 ** (layout.stored - 1)
+        negative = patterns >= 2 ** (layout.stored - 1)
         sign_bits = 2**layout.allocated - 2 ** (layout.shift + layout.stored)
         legal |= negative & (beside == sign_bits)
     if lossy and not layout.signed:
         overshot = (word >= 2**layout.stored) & (word < 2**layout.stored * _OVERSHOOT)
-        pattern = np.where(overshot, 2**layout.stored - 1, pattern)
+        patterns = np.where(overshot, 2**layout.stored - 1, patterns)
         legal |= overshot
-    return np.where(legal | overlays, shown[pattern], np.nan).astype(np.float32)
-
-
-def stored_present(words: np.ndarray, layout: Layout) -> np.ndarray:
-    """Return (2**stored,) bool from (65536,) bool: which bit patterns occur among the words."""
-    word = np.flatnonzero(words)
-    present = np.zeros(2**layout.stored, dtype=bool)
-    present[(word >> layout.shift) & (2**layout.stored - 1)] = True
-    return present
+    return patterns, legal
 
 
 def has_embedded_overlay(dataset: Dataset) -> bool:
@@ -169,7 +174,7 @@ def pixel_aspect(dataset: Dataset) -> float:
             height, width = (float(value) for value in dataset.get(keyword))
         except (TypeError, ValueError):
             continue
-        if 0.1 <= height / width <= 10 if height > 0 and width > 0 else False:
+        if width > 0 and 0.1 <= height / width <= 10:
             return height / width
     return 1.0
 

@@ -18,7 +18,6 @@ VIEW_POSITIONS: dict[str, str] = {
     "LATERAL": "LATERAL",
     "LL": "LATERAL",
     "RL": "LATERAL",
-    "LLO": "",
     "POSTERO-ANTERIOR": "PA",
     "POSTEROANTERIOR": "PA",
     "ANTERO-POSTERIOR": "AP",
@@ -26,6 +25,8 @@ VIEW_POSITIONS: dict[str, str] = {
     "LEFT LATERAL": "LATERAL",
     "RIGHT LATERAL": "LATERAL",
     "LAT": "LATERAL",
+    "L": "LATERAL",
+    "AP SUPINE": "AP",
     "XTABLE LATERAL": "LATERAL",
 }
 """View Position (0018,5101) and view code meanings, in capitals -> the study table's view. What

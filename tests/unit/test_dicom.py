@@ -281,6 +281,19 @@ def test_padding_is_black_and_outside_the_range(path, photometric, limit):
     np.testing.assert_allclose(shown[8:], expected, atol=1e-5)
 
 
+def test_padding_beside_the_picture_does_not_bleed_into_jpeg_2000(path):
+    """Padding that would be white by itself is black in JPEG 2000 too, up to its edge."""
+    pixels = phantom(600, 600, scale=64)
+    pixels[:300] = 0
+    window = {"WindowCenter": 2048, "WindowWidth": 4096, "PixelPaddingValue": 0}
+    inverted = {"PhotometricInterpretation": "MONOCHROME1", **window}
+    write_dicom(path, pixels, syntax="jpeg-2000", **inverted)
+    compressed = read_radiograph(path, size=60)
+    write_dicom(path, pixels, **inverted)
+    assert (compressed[:30] == 0).all()
+    np.testing.assert_array_equal(compressed, read_radiograph(path, size=60))
+
+
 # Bits
 
 

@@ -101,7 +101,7 @@ def build_summary(
     return Summary(
         what=(
             f"{names}, trained and tested under one protocol to tell which of 14 observations "
-            f"a frontal chest radiograph shows, on: {cohort}."
+            f"a chest radiograph shows, on: {cohort}."
         ),
         whom=(
             "For radiologists, reviewers and engineers who have to judge whether these models, "
@@ -130,13 +130,17 @@ def _no_comparison(checkpoints: Sequence[Checkpoint]) -> str:
 
 
 def _seeds(evidence: Evidence) -> str:
-    seeds = {entry.get("seed") for entry in evidence.value("run.json#networks") or ()}
-    if len(seeds) == 1:
-        return (
-            "Two checkpoints, not two architectures: each network was trained with one seed, and "
-            "another seed may turn a small difference round."
-        )
-    return f"Each network was trained with {len(seeds)} seeds."
+    entries = evidence.value("run.json#networks") or ()
+    names = {entry.get("name") for entry in entries}
+    seeds = {entry.get("seed") for entry in entries}
+    if len(seeds) > 1:
+        return f"Each network was trained with {len(seeds)} seeds."
+    count = {1: "One checkpoint, not one architecture", 2: "Two checkpoints, not two architectures"}
+    start = count.get(len(names), "Checkpoints, not architectures")
+    return (
+        f"{start}: each network was trained with one seed, and another seed may turn a small "
+        "difference round."
+    )
 
 
 def _ranked(

@@ -64,7 +64,7 @@ def command(
     A thresholds file:
       [[threshold]]
       network = "*"             # or one network
-      metric = "auroc"          # any metric of metrics.json; hit_rate, iou of localization
+      metric = "auroc"          # any metric of metrics.json; hit_rate, iou, dice of localization
       observation = "macro"     # micro, weighted, an observation, or "*" for each
       min = 0.75                # a floor; max = 0.2 is a ceiling
       on = "estimate"           # or "low", "high": the interval's end

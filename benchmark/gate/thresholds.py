@@ -2,7 +2,7 @@
 
 [[threshold]]
 network = "densenet121"     # or "*": every network of the run
-metric = "auroc"            # or any metric of metrics.json, or hit_rate, iou of localization
+metric = "auroc"            # or any of metrics.json, or hit_rate, iou, dice of localization
 observation = "macro"       # or micro, weighted, an observation, or "*": each of them
 group = "all"               # or a subgroup that the run evaluated
 labels = "report"           # or "truth", where the truth is known
@@ -26,7 +26,7 @@ from benchmark.measures import METRICS
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
 
-LOCALIZATION: tuple[str, ...] = ("hit_rate", "iou")
+LOCALIZATION: tuple[str, ...] = ("hit_rate", "iou", "dice")
 SUBSET = "subset_accuracy"
 EVERY = "*"
 _CHOICES: dict[str, tuple[str, ...]] = {

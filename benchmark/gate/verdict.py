@@ -108,6 +108,8 @@ def judge(found: Estimate, demand: Threshold) -> str:
 
 def _checks(run: Run, demand: Threshold) -> Iterator[Check]:
     entries = run.read()["networks"]
+    if not entries:
+        raise InputError(f"{run.path} holds no network; there is nothing to test.")
     names = {entry["name"] for entry in entries}
     if demand.network != EVERY and demand.network not in names:
         raise InputError(
@@ -140,6 +142,8 @@ def _numbers(folder: Path, demand: Threshold) -> Iterator[tuple[str, Estimate]]:
     wanted = [demand.observation]
     if demand.observation == EVERY:
         wanted = [name for name in OBSERVATIONS if name in table]
+        if not wanted:
+            raise InputError(f"{where} has no observation with {demand.metric} to test.")
     for observation in wanted:
         if observation not in table:
             raise InputError(f"{where} has no '{observation}'{nearest(observation, table)}")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -146,6 +147,20 @@ def test_what_the_run_does_not_have(run: Path, demand: Threshold, message: str) 
     """A demand on something that the run lacks is refused with the nearest name, never passed."""
     with pytest.raises(InputError, match=message):
         check_run(run, [demand])
+
+
+def test_nothing_to_test_is_no_pass(run: Path, tmp_path: Path) -> None:
+    """A demand that meets no number at all is refused: no checks would read as a pass."""
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    path = folder / "densenet121" / "seed-0" / "localization.json"
+    write_json(path, {"observations": {}})
+    demand = Threshold("iou", network="densenet121", observation="*", min=0.1)
+    with pytest.raises(InputError, match="has no observation with iou to test"):
+        check_run(folder, [demand])
+    write_json(folder / "run.json", json.loads((run / "run.json").read_text()) | {"networks": []})
+    with pytest.raises(InputError, match="holds no network"):
+        check_run(folder, [Threshold("auroc", min=0.5)])
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:

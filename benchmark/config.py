@@ -118,7 +118,7 @@ class ExplanationConfig:
     method: Literal["gradcam"] = "gradcam"
     examples: int = 1  # of each kind (TP, FP, FN) per observation
     stride: int = 16  # pixels between a map's cells, from the same weights; the networks' own: 32
-    enlarge: float = 1.0  # images are explained at so many times their size
+    enlarge: float = 1.5  # images are explained at so many times their size: finer, hits more
     contrast: bool = True  # show what is more than usual on the validation images
 
 

@@ -38,10 +38,10 @@ from cxr.observations import OBSERVATIONS, POSITIVE, UNCERTAIN
 from cxr.saliency import Explainer
 from cxr.tensors import to_input
 
-REFERENCE = 48
+REFERENCE = 32
 """Validation images whose mean map the maps are contrasted with, at most."""
 
-PLAIN_TEST, PLAIN_VALIDATE = 150, 75
+PLAIN_TEST, PLAIN_VALIDATE = 120, 60
 """Images on which the maps are compared with plain Grad-CAM, at most."""
 
 Outcome = Literal["TP", "FP", "FN"]

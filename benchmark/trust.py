@@ -24,7 +24,7 @@ from cxr.observations import NO_FINDING, OBSERVATIONS
 from cxr.saliency import Explainer
 from cxr.statistics import resample_patients
 
-SAMPLE = 32
+SAMPLE = 24
 """Test images that are checked, at most: enough for an interval, few enough for seconds."""
 
 NOISE = 0.05

@@ -27,7 +27,7 @@ Rule = float | Literal["otsu"]
 RULES: tuple[Rule, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, "otsu")
 """What `choose_rule` chooses from."""
 
-MAX_SIDE = 256
+MAX_SIDE = 128
 """Larger masks are shrunk to so many pixels before maps are held against them."""
 
 

@@ -12,7 +12,7 @@ from benchmark.config import EvaluationConfig, ExplanationConfig
 from benchmark.events import Silent
 from benchmark.explanation import choose_examples, explain_run
 from benchmark.overlays import PICTURE, grey_png, overlay_png, schematic_chest
-from benchmark.pointing import find_pairs, margin_words
+from benchmark.pointing import find_pairs, gain_words, margin_words
 from cxr.estimates import Estimate
 from cxr.observations import OBSERVATIONS
 
@@ -253,3 +253,48 @@ def test_the_drawn_chest_is_symmetric_in_its_lungs():
     middle = PICTURE // 2
     assert chest[middle, PICTURE // 4] < chest[PICTURE - 2, middle]
     assert chest[middle, 3 * PICTURE // 4] < chest[PICTURE - 2, middle]
+
+
+def test_maps_say_how_they_were_made_and_what_that_gained(inputs):
+    """The document tells target, spacing and contrast, and compares with plain Grad-CAM."""
+    inputs["settings"] = ExplanationConfig(enlarge=2.0)
+    explain_run(**inputs)
+    document = read(inputs, "localization.json")
+    assert document["contrast"] == 20
+    assert document["spacing"] == 2.0
+    assert document["words"] == (
+        "Grad-CAM at body, a cell every 2 pixels of the image as the network saw it, less the "
+        "mean map of 20 validation images"
+    )
+    gain = document["gain"]
+    assert gain["pairs"] == 40
+    assert gain["plain"]["hit_rate"]["estimate"] == 1.0
+    gained = gain["finer"]["iou"]["estimate"] - gain["plain"]["iou"]["estimate"]
+    assert gain["difference"]["iou"]["estimate"] == pytest.approx(gained)
+    assert "finer maps" in gain["words"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.01, 0.03, "the finer maps overlap lesions more than plain Grad-CAM's"),
+        (-0.03, -0.01, "the finer maps overlap lesions less than plain Grad-CAM's"),
+        (
+            -0.01,
+            0.01,
+            "the finer maps are not shown to overlap lesions more than plain Grad-CAM's",
+        ),
+    ],
+)
+def test_the_gain_in_words(low, high, words):
+    """The words about finer maps follow the interval of the paired difference."""
+    assert gain_words(Estimate((low + high) / 2, low, high)) == words
+
+
+def test_a_network_whose_strides_stay_is_explained_at_its_own_cells(inputs):
+    """Where finer maps can't be had the stage goes on with the network's own cells."""
+    model = Bright()
+    model.body = nn.Sequential(model.body, nn.MaxPool2d(8, stride=8))
+    inputs["model"] = model
+    explain_run(**inputs)
+    assert read(inputs, "localization.json")["spacing"] == pytest.approx(32 / 1.5, abs=0.01)

@@ -7,6 +7,7 @@ reads it with `weights_only=True` and nothing in it is ever unpickled into code.
 
 import hashlib
 import io
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -35,10 +36,12 @@ def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
         part.unlink(missing_ok=True)
 
 
-def save_checkpoint(model: nn.Module, folder: Path, notes: Mapping[str, str]) -> None:
+def save_checkpoint(model: nn.Module, folder: Path, notes: Mapping[str, Any]) -> None:
     """Write the model's tensors and `notes` (network, seed, epoch) to checkpoint.safetensors."""
     tensors = {key: tensor.cpu().contiguous() for key, tensor in model.state_dict().items()}
-    content = save(tensors, metadata=dict(notes))  # bytes first: a full disk is then an OSError
+    # under one key, since safetensors writes several in a random order: equal runs, equal bytes
+    metadata = {"cxr-bench": json.dumps(notes, sort_keys=True)}
+    content = save(tensors, metadata=metadata)  # bytes first: a full disk is then an OSError
     replace_file(folder / CHECKPOINT, lambda path: path.write_bytes(content))
 
 

@@ -258,7 +258,7 @@ def _fit(state: _State, task: _Task, events: Events) -> None:
         state.history.append(row)
         if row["validation_auroc"] > state.best_auroc:
             state.best_epoch, state.best_auroc = epoch, row["validation_auroc"]
-            notes = {"network": task.network, "seed": str(task.seed), "epoch": str(epoch)}
+            notes = {"network": task.network, "seed": task.seed, "epoch": epoch}
             save_checkpoint(state.model, task.folder, notes)
         state.seconds.append(time.perf_counter() - started)
         _write_history(task.folder / "history.csv", state.history)

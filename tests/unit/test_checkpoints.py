@@ -1,5 +1,7 @@
 """Checkpoints and resume files on disk."""
 
+import json
+
 import pytest
 import torch
 from safetensors import safe_open
@@ -19,13 +21,24 @@ from cxr.errors import InputError
 def test_checkpoint_comes_back_to_the_bit(tmp_path):
     """A channels-last model's checkpoint loads into a plain one with the same digest."""
     model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
-    save_checkpoint(model, tmp_path, {"network": "conv", "epoch": "2"})
+    save_checkpoint(model, tmp_path, {"network": "conv", "epoch": 2})
     other = nn.Conv2d(3, 4, 3)
     assert weights_digest(other) != weights_digest(model)
     load_checkpoint(other, tmp_path)
     assert weights_digest(other) == weights_digest(model)
     with safe_open(tmp_path / "checkpoint.safetensors", "pt") as file:
-        assert file.metadata() == {"network": "conv", "epoch": "2"}
+        assert json.loads(file.metadata()["cxr-bench"]) == {"network": "conv", "epoch": 2}
+
+
+def test_equal_models_have_equal_files(tmp_path):
+    """The same tensors and notes give the same bytes every time."""
+    model = nn.Conv2d(3, 4, 3)
+    files = set()
+    for name in "abcdefgh":
+        (tmp_path / name).mkdir()
+        save_checkpoint(model, tmp_path / name, {"network": "conv", "seed": 0, "epoch": 2})
+        files.add((tmp_path / name / "checkpoint.safetensors").read_bytes())
+    assert len(files) == 1
 
 
 def test_failed_write_leaves_the_old_file_alone(tmp_path):

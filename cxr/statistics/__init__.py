@@ -1,6 +1,7 @@
 """Uncertainty of metrics, with the patient as the unit: resampling, intervals, tests."""
 
 from cxr.statistics.comparison import holm, permutation_p, two_sided_p
+from cxr.statistics.coverage import Coverage, coverage_table
 from cxr.statistics.delong import ClusteredAurocs, clustered_aurocs
 from cxr.statistics.intervals import (
     EXTRA_FREEDOM,
@@ -31,12 +32,14 @@ __all__ = [
     "EXTRA_FREEDOM",
     "UNKNOWN",
     "ClusteredAurocs",
+    "Coverage",
     "Interval",
     "PatientResample",
     "RankedReplicates",
     "area_freedom",
     "auroc_interval",
     "clustered_aurocs",
+    "coverage_table",
     "difference_interval",
     "effective_patients",
     "holm",

@@ -1,11 +1,13 @@
 """Metrics on worked examples, at their undefined edges, and their refusals."""
 
+import doctest
 import math
 
 import numpy as np
 import pytest
 
 from cxr import metrics
+from cxr.statistics import coverage
 
 TABLE = metrics.Confusion(tp=6, fp=2, fn=4, tn=8)
 
@@ -128,3 +130,11 @@ def test_arguments_without_sense_are_refused(call, message: str) -> None:
     """Arguments that make no sense raise ValueError and say which."""
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    """Every example in the documentation of metrics and statistics gives what it shows."""
+    for module in (metrics, coverage):
+        found = doctest.testmod(module)
+        assert found.attempted > 0
+        assert found.failed == 0

@@ -55,6 +55,8 @@ def write_run(
         for name in networks:
             for file in OPTIONAL:
                 (folder / name / "seed-0" / file).unlink()
+        for file in folder.glob("*/seed-0/metrics.sex-*.json"):
+            file.unlink()
         (folder / "comparison.json").unlink(missing_ok=True)
     return folder
 
@@ -67,7 +69,7 @@ def _cases(rng: np.random.Generator, images: int, text: str) -> pd.DataFrame:
             "study_id": [f"s{n:04d}" for n in range(images)],
             "patient_id": [f"p{n:04d}{text}" for n in patient],
             "view": np.where(rng.random(images) < 0.5, "PA", "AP"),
-            "sex": np.where(patient % 2 == 0, "F", "M"),
+            "sex": np.where(patient // 4 % 2 == 0, "F", "M"),
             "age_band": np.array(["<40", "40-59", "60-79", "80+"])[patient % 4],
             "split": np.array(["train", "test", "validate", "test"])[patient % 4],
         }
@@ -97,6 +99,9 @@ def _write_network(
         (".truth", "positive", "truth"),
     ):
         _dump(folder / f"metrics{suffix}.json", _metrics(name, cases, scores, uncertain, labels))
+    for sex in ("F", "M"):
+        group = _metrics(name, cases[cases["sex"] == sex], scores, "positive", "report")
+        _dump(folder / f"metrics.sex-{sex}.json", group | {"group": f"sex={sex}"})
     epochs = pd.DataFrame(
         {
             "epoch": [1, 2, 3],

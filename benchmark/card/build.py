@@ -28,6 +28,7 @@ from benchmark.card.data import (
 )
 from benchmark.card.explanations import build_examples, build_localization, build_trust
 from benchmark.card.forest import forest_chart
+from benchmark.card.groups import build_groups
 from benchmark.card.method import (
     build_config,
     build_hashes,
@@ -49,7 +50,6 @@ from benchmark.card.numbers import published, share
 from benchmark.card.results import (
     build_checkpoints,
     build_comparison,
-    build_groups,
     build_operating_points,
     build_results,
     build_variants,

@@ -106,10 +106,11 @@ def _metrics(card: Card) -> Tree:
         "TestingDataDescription": _listed(test.facts) if test else NOT_PROVIDED,
         "ValidationProcessAndJustification": "Intervals over patients; see the card's method.",
     }
+    macro = card.groups.rows[-1].rows if card.groups else ()
     groups = [
-        (f"Macro AUROC, {group.name}, {checkpoint.name}", number)
-        for group in card.groups
-        for checkpoint, number in group.scores
+        (f"Macro AUROC, {group.trait.lower()} {group.value}, {checkpoint.name}", number)
+        for checkpoint, numbers in macro
+        for group, number in zip(card.groups.groups if card.groups else (), numbers, strict=True)
     ]
     return {
         "UsefulnessUsabilityEfficacy": {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.card import words
-from benchmark.card.model import Breakdown, Checklist, ChecklistItem, ExampleGroup, Group, Point
+from benchmark.card.model import Breakdown, Checklist, ChecklistItem, ExampleGroup, Groups, Point
 from benchmark.evidence import Evidence
 
 OPEN = "not provided"
@@ -26,7 +26,7 @@ class Known:
     truth: bool
     variants: bool
     examples: tuple[ExampleGroup, ...]
-    groups: tuple[Group, ...]
+    groups: Groups | None
     breakdowns: tuple[Breakdown, ...]
 
 

@@ -302,12 +302,43 @@ class Summary:
 
 @dataclass(frozen=True)
 class Group:
-    """A subgroup's macro scores."""
+    """A subgroup of the test split, such as sex F."""
 
-    name: str
+    file: str  # name of its metrics file in each network's folder
+    trait: str
+    value: str
     cases: Number
     patients: Number
-    scores: tuple[tuple[Checkpoint, Number], ...]
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """AUROC on one observation in every subgroup, one row per checkpoint."""
+
+    observation: str
+    slug: str
+    rows: tuple[tuple[Checkpoint, tuple[Number, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The largest difference between two groups, out of so many that were compared."""
+
+    observation: str
+    checkpoint: Checkpoint
+    lower: tuple[Group, Number]
+    higher: tuple[Group, Number]
+    compared: int
+
+
+@dataclass(frozen=True)
+class Groups:
+    """All subgroups; `traits` are the names of neighbouring groups and how many they are."""
+
+    groups: tuple[Group, ...]
+    traits: tuple[tuple[str, int], ...]
+    rows: tuple[GroupRow, ...]
+    gap: Gap | None
 
 
 @dataclass(frozen=True)
@@ -385,7 +416,7 @@ class Card:
     precision_recall: tuple[Chart, ...]
     confusion: Chart | None
     reliability: tuple[Chart, ...]
-    groups: tuple[Group, ...]
+    groups: Groups | None
     examples: tuple[ExampleGroup, ...]
     examples_missing: str
     localization: tuple[LocalizationRow, ...]

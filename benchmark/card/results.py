@@ -1,4 +1,4 @@
-"""The results of a run as the card shows them: scores, label variants, comparison, subgroups."""
+"""The results of a run as the card shows them: scores, label variants, comparison."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,6 @@ from benchmark.card.model import (
     Comparison,
     Difference,
     Fact,
-    Group,
     Number,
     ObservationResult,
     OperatingPoints,
@@ -220,35 +219,6 @@ def build_comparison(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> C
 
 def _named(checkpoints: Sequence[Checkpoint], name: str) -> Checkpoint | None:
     return next((c for c in checkpoints if c.folder.startswith(f"{name}/")), None)
-
-
-def build_groups(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> tuple[Group, ...]:
-    """Return the macro AUROC of every subgroup that the run measured."""
-    known = {file for file, _ in VARIANTS}
-    files = sorted(
-        {
-            path.name
-            for c in checkpoints
-            for path in (evidence.run.path / c.folder).glob("metrics.*.json")
-        }
-        - known
-    )
-    groups = []
-    for file in files:
-        with_file = [c for c in checkpoints if evidence.document(f"{c.folder}/{file}")]
-        first = f"{with_file[0].folder}/{file}#"
-        name = evidence.value(f"{first}group")
-        groups.append(
-            Group(
-                name=str(name if name not in (None, "all") else file[8:-5]),
-                cases=number(evidence, f"{first}cases"),
-                patients=number(evidence, f"{first}patients"),
-                scores=tuple(
-                    (c, estimate(evidence, f"{c.folder}/{file}#macro.auroc")) for c in with_file
-                ),
-            )
-        )
-    return tuple(groups)
 
 
 def present_labels(cases: Any, observation: str) -> np.ndarray:

@@ -73,4 +73,15 @@ def test_intervals_stand_as_structured_values(tmp_path: Path) -> None:
         "level": 95,
         "unit": "",
     }
-    assert results["not provided"] == {"kind": "single", "value": None}
+    assert "Macro AUROC, sex F, ResNet-50" in results
+
+
+def test_what_was_not_measured_is_not_provided(tmp_path: Path) -> None:
+    """A family of metrics that the run has none of stands as not provided."""
+    run = write_run(tmp_path / "run", optional=False)
+    root = ElementTree.fromstring(render_chai(build_card(run)))
+    fairness = root.find(f".//{{{NAMESPACE}}}FairnessEquity/{{{NAMESPACE}}}Results")
+    assert fairness is not None
+    assert [(result[0].text, result[1].text) for result in fairness] == [
+        ("not provided", '{"kind": "single", "value": null}')
+    ]

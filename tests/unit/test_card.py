@@ -159,6 +159,23 @@ def test_age_bands_stand_in_order(run: Path) -> None:
     assert [name for name, _ in ages.rows] == ["<40", "40-59", "60-79", "80+"]
 
 
+def test_the_largest_gap_between_groups_is_found(run: Path, tmp_path: Path) -> None:
+    """The summary names the observation, network and groups that differ most, of how many."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    file = copy / "resnet50/seed-0/metrics.sex-M.json"
+    document = json.loads(file.read_text())
+    document["observations"]["Edema"]["auroc"] |= {"estimate": 0.21, "low": 0.1, "high": 0.4}
+    file.write_text(json.dumps(document))
+    groups = build_card(copy).groups
+    assert groups is not None
+    assert [(group.trait, group.value) for group in groups.groups] == [("Sex", "F"), ("Sex", "M")]
+    gap = groups.gap
+    assert gap is not None
+    assert (gap.observation, gap.checkpoint.name) == ("Edema", "ResNet-50")
+    assert (gap.lower[0].value, gap.lower[1].text, gap.compared) == ("M", "0.21", 24)
+
+
 def test_the_gate_stands_on_the_first_page(run: Path, tmp_path: Path) -> None:
     """A verdict in gate.json is shown in the summary."""
     copy = tmp_path / "run"

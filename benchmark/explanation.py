@@ -257,26 +257,38 @@ class _Gallery:
     def write(
         self, examples: Sequence[Example], maps_of: Maps, resize: Resize
     ) -> list[dict[str, Any]]:
-        """Write all pictures; the heat of one observation's examples is on one scale."""
+        """Write all pictures; heat is full where evidence is as strong as in a called example.
+
+        The scale is that of the observation's own called examples; where none was called, that
+        of the strongest of all, so that next to nothing does not look like much.
+        """
         rows = sorted({example.row for example in examples})
         cells = dict(zip(rows, maps_of(np.array(rows)), strict=True)) if rows else {}
-        entries = []
-        for index, name in enumerate(OBSERVATIONS):
-            chosen = [example for example in examples if example.observation == name]
-            maps = [resize(cells[e.row][index], (PICTURE, PICTURE)) for e in chosen]
-            highest = max((float(m.max()) for m in maps if not is_blank(m)), default=1.0)
-            entries += [
-                self._entry(example, map_, highest)
-                for example, map_ in zip(chosen, maps, strict=True)
-            ]
-        return entries
+        maps = {
+            e: resize(cells[e.row][OBSERVATIONS.index(e.observation)], (PICTURE, PICTURE))
+            for e in examples
+        }
+        peaks = {e: 0.0 if is_blank(map_) else float(map_.max()) for e, map_ in maps.items()}
+        called = {e: peak for e, peak in peaks.items() if e.outcome != "FN" and peak > 0}
+        strongest = max(called.values(), default=max(peaks.values(), default=0.0)) or 1.0
+        return [
+            self._entry(
+                example,
+                map_,
+                max(
+                    (peak for e, peak in called.items() if e.observation == example.observation),
+                    default=strongest,
+                ),
+            )
+            for example, map_ in maps.items()
+        ]
 
-    def _entry(self, example: Example, map_: np.ndarray, highest: float) -> dict[str, Any]:
+    def _entry(self, example: Example, map_: np.ndarray, scale: float) -> dict[str, Any]:
         case = self.cases.iloc[example.row]
         name, blank = example.observation, bool(is_blank(map_))
         mask = self.masks.get(case["image_id"], {}).get(name)
         grey = None if self.restricted else np.asarray(self.pixels[example.row])
-        heat = np.zeros_like(map_) if blank else map_ / highest
+        heat = np.zeros_like(map_) if blank else map_ / scale
         slug = f"{name.lower().replace(' ', '-')}-{example.outcome.lower()}-{example.rank}"
         overlay = self._save(f"{slug}.png", overlay_png(grey, heat, mask))
         truth = case.get(f"truth:{name}")
@@ -296,7 +308,7 @@ class _Gallery:
             "outlined": mask is not None and bool(mask.any()),
             "blank": blank,
             "peak": 0.0 if blank else float(map_.max()),
-            "scale": highest,
+            "scale": scale,
         }
 
     def _save(self, name: str, content: bytes) -> str:

@@ -92,7 +92,9 @@ def _enlarged(pixels: np.ndarray) -> np.ndarray:
 
 
 def _with_outline(picture: np.ndarray, outline: np.ndarray) -> np.ndarray:
-    mask = cv2.resize(outline.astype(np.uint8), (PICTURE, PICTURE), interpolation=cv2.INTER_NEAREST)
+    size = (PICTURE, PICTURE)
+    smooth = cv2.resize(outline.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    mask = (smooth >= 0.5).astype(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return cv2.drawContours(picture.copy(), contours, -1, _OUTLINE, 1)
 

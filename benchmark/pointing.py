@@ -293,8 +293,12 @@ def margin_words(margins: Mapping[str, Estimate]) -> str:
         return "hits more often than all three baselines"
     worse = [BASELINES[name] for name, margin in margins.items() if margin.high < 0]
     if worse:
-        return f"hits less often than {' and '.join(worse)}"
-    return f"not shown to hit more often than {' and '.join(failed)}"
+        return f"hits less often than {_listed(worse)}"
+    return f"not shown to hit more often than {_listed(failed)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _rule(iou: np.ndarray) -> Rule:

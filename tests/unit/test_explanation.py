@@ -226,6 +226,22 @@ def test_the_comparison_with_the_baselines_in_words(low, high, words):
     assert margin_words(margins | {"random": Estimate.missing("few")}) == "too few patients to tell"
 
 
+def test_a_missed_finding_does_not_look_like_much(inputs):
+    """A missed example's heat is on the scale of the called ones, not stretched to its own."""
+    explain_run(**inputs)
+    entries = {e["outcome"]: e for e in read(inputs, "explanations/index.json")}
+    assert entries["FN"]["scale"] == max(entries["TP"]["peak"], entries["FP"]["peak"])
+
+
+def test_baselines_are_listed_in_words():
+    """Several baselines that were not beaten are named in one readable list."""
+    level = Estimate(0.0, -0.1, 0.1)
+    assert margin_words({"random": level, "centre": level, "mean_lesion": level}) == (
+        "not shown to hit more often than a random point, the middle of the picture and the "
+        "place where the lesion usually is"
+    )
+
+
 def test_pictures_are_small():
     """A noisy radiograph and its overlay stay within the card's allowance."""
     noisy = np.random.default_rng(0).normal(128, 12, (96, 96)).clip(0, 255).astype(np.uint8)

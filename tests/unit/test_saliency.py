@@ -65,11 +65,12 @@ def pooled_network(network: nn.Module) -> tuple[nn.Module, nn.Module]:
 
 def test_all_outputs_at_once_equal_pytorch_grad_cam_one_at_a_time(network, images):
     """Grad-CAM of all 14 outputs from one forward pass equals pytorch-grad-cam's at that tensor."""
+    images = images[:1]
     ours = explain(network, images, range(14))
     reference_network, layer = pooled_network(network)
     with GradCAM(model=reference_network, target_layers=[layer]) as cam:
         for index in range(14):
-            theirs = cam(images, [ClassifierOutputTarget(index)] * len(images))
+            theirs = cam(images, [ClassifierOutputTarget(index)])
             stretched = scale_cam_image(ours[:, index], target_size=(64, 64))
             np.testing.assert_allclose(stretched, theirs, atol=1e-4)
 
@@ -218,7 +219,7 @@ def test_a_dense_copy_contains_the_networks_own_cells(network, images, stride):
 def test_a_dense_copy_is_the_network_on_shifted_images():
     """A cell between two is what the network finds there when the image is shifted."""
     torch.manual_seed(3)
-    network = models.resnet50(num_classes=3).eval()
+    network = models.resnet18(num_classes=3).eval()
     wide = torch.randn(1, 3, 384, 384)
     fine = explain(network, wide, [1], stride=16)[0, 0] * 4
     shifted = explain(network, torch.roll(wide, -16, dims=3), [1])[0, 0]

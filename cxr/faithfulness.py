@@ -80,15 +80,17 @@ def randomized_copy(
     Returns:
         A network in evaluation mode.
     """
-    random = copy.deepcopy(model)
+    device = next(model.parameters()).device
+    random = copy.deepcopy(model).cpu()  # the same weights whatever the device
     chosen = [random] if only is None else [random.get_submodule(name) for name in only]
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed CUDA too
         for top in chosen:
             for module in top.modules():
                 reset = getattr(module, "reset_parameters", None)
                 if callable(reset):
                     reset()
+    random = random.to(device)
     _settle_batch_norms(random, images)
     return random.eval()
 

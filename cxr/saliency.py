@@ -294,11 +294,13 @@ class _FromPooled(nn.Module):
     def __init__(self, model: nn.Module, target: Target) -> None:
         super().__init__()
         self.model, self.target, self.tap = model, target, nn.Identity()
+        self._last: tuple[Tensor, Tensor] | None = None  # images and features, for each output
 
     def forward(self, images: Tensor) -> Tensor:
-        features = _pooled_tensor(self.model, images, self.target)
+        if self._last is None or self._last[0] is not images:
+            self._last = (images, _pooled_tensor(self.model, images, self.target))
         with torch.enable_grad():
-            tapped: Tensor = self.tap(features.requires_grad_())
+            tapped: Tensor = self.tap(self._last[1].clone().requires_grad_())
             scores: Tensor = _head(self.model, self.target)(tapped.mean((2, 3)))
         return scores
 

@@ -1,4 +1,5 @@
 import copy
+import doctest
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import Tensor, nn
 from torchvision import models
 
+from cxr import saliency
 from cxr.dilation import dense_copy
 from cxr.heatmaps import centre_map, is_blank, mean_lesion_map
 from cxr.layers import Target, find_target
@@ -86,6 +88,12 @@ def test_raw_scale_equals_the_hand_computed_gradient(network, images):
     alpha = gradient.mean((2, 3), keepdim=True)
     expected = (alpha * kept[0]).sum(1).clamp(min=0).detach().numpy()
     np.testing.assert_allclose(ours[:, 0], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_example_in_the_documentation_runs():
+    """What the docstring of `explain` shows is what happens."""
+    assert doctest.testmod(saliency).attempted > 0
+    assert doctest.testmod(saliency).failed == 0
 
 
 def test_a_plain_hook_on_densenet_sees_other_values():

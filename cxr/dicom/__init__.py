@@ -26,7 +26,7 @@ from cxr.errors import RadiographError
 
 __all__ = ["PREPROCESSING_VERSION", "Fit", "Header", "quantize", "read_header", "read_radiograph"]
 
-PREPROCESSING_VERSION = 3
+PREPROCESSING_VERSION = 4
 """Raised whenever a change here changes a pixel; part of the decoded cache's key."""
 
 OTHER_MODALITIES = frozenset({"CT", "MR", "NM", "PT", "US", "IVUS", "ES", "XC", "GM", "SM", "OP"})

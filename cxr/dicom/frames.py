@@ -11,6 +11,7 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import imagecodecs
 import numpy as np
@@ -264,14 +265,19 @@ def _jpeg2000(stream: bytes, layout: Layout, smallest: int) -> tuple[np.ndarray,
 
 def _reduced_jpeg2000(stream: bytes, header: Codestream, reduce: int) -> np.ndarray | None:
     """Decode at a lower resolution; None where Pillow's strict decoder does not like the stream."""
+    rows, columns = (-(-side // 2**reduce) for side in (header.rows, header.columns))
     try:
         with Image.open(io.BytesIO(stream), formats=["JPEG2000"]) as picture:
-            picture.reduce = reduce  # type: ignore[method-assign, assignment]
+            tile = picture.tile[0]
+            codec, _, *source = cast(tuple[Any, ...], tile.args)
+            # Pillow's own `reduce` rounds half of all sizes to other ones than the codec's.
+            picture._size = (columns, rows)
+            extents = (0, 0, columns, rows)
+            picture.tile = [tile._replace(extents=extents, args=(codec, reduce, *source))]
             words = np.asarray(picture)
     except Exception:
         return None
-    expected = tuple(-(-side // 2**reduce) for side in (header.rows, header.columns))
-    if words.shape != expected or words.dtype not in (np.uint8, np.uint16):
+    if words.shape != (rows, columns) or words.dtype not in (np.uint8, np.uint16):
         return None
     # Pillow moves values to the top of the word, and signed ones up by half their range.
     top = 8 * words.dtype.itemsize

@@ -14,6 +14,8 @@ from pydicom.uid import EnhancedXAImageStorage
 
 import cxr
 from cxr.dicom import quantize, read_header, read_radiograph
+from cxr.dicom.files import open_dicom
+from cxr.dicom.frames import read_frame, read_layout
 from cxr.errors import RadiographError
 from tests.dicom_writer import NATIVE, SYNTAXES, phantom, reference, write_dicom
 
@@ -72,6 +74,22 @@ def test_jpeg_2000_at_a_lower_resolution_stays_close(path, syntax):
     write_dicom(
         path, phantom(1100, 900, scale=64), syntax=syntax, WindowCenter=2048, WindowWidth=3000
     )
+    assert_like_reference(path, size=64, mean=0.002, worst=0.02)
+
+
+@pytest.mark.parametrize("shape", [(513, 514), (515, 516), (517, 519), (521, 600)])
+@pytest.mark.parametrize("syntax", ["jpeg-2000", "htj2k"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_jpeg_2000_of_any_size_and_sign_is_read_at_a_lower_resolution(path, syntax, shape, signed):
+    """Whatever the size and sign, a quarter of the resolution is decoded where that is enough."""
+    pixels = phantom(*shape, scale=64)
+    if signed:
+        pixels = (pixels.astype(np.int16) - 2048).astype(np.int16)
+    center = 0 if signed else 2048
+    bits = {"bits": 12} if syntax == "jpeg-2000" else {"bits": 16}  # HTJ2K codes whole words
+    write_dicom(path, pixels, syntax=syntax, WindowCenter=center, WindowWidth=4096, **bits)
+    file = open_dicom(path)
+    assert read_frame(file, read_layout(file), smallest=128).reduced == 2
     assert_like_reference(path, size=64, mean=0.002, worst=0.02)
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from benchmark.config import Config, EvaluationConfig
 from benchmark.measures import METRICS, Measured, mean, mean_estimate, measure, resampled
+from benchmark.runs import write_text
 from cxr import metrics
 from cxr.errors import InputError
 from cxr.estimates import Estimate
@@ -248,8 +249,8 @@ def dump_document(document: Mapping[str, Any]) -> str:
 
 
 def write_document(document: Mapping[str, Any], path: Path) -> None:
-    """Write a document to `path`, UTF-8 with one line feed at the end."""
-    path.write_text(dump_document(document), encoding="utf-8", newline="\n")
+    """Write a document to `path`, whole or not at all."""
+    write_text(path, dump_document(document))
 
 
 def check_logits(cases: pd.DataFrame, logits: np.ndarray, network: str) -> None:

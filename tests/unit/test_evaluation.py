@@ -210,6 +210,24 @@ def test_no_observation_is_estimable() -> None:
     assert document["micro"]["accuracy"]["estimate"] is not None
 
 
+def test_an_observation_that_is_always_hedged(cases: pd.DataFrame, logits: np.ndarray) -> None:
+    """Hedges left out may leave nothing of an observation; that is a reason, not an error."""
+    table = cases.assign(**{"label:Edema": -1.0})
+    document = evaluate(table, logits, network="n", seed=0, settings=QUICK, uncertain="excluded")
+    found = document["observations"]["Edema"]
+    assert found["positives"] == found["negatives"] == 0
+    assert found["auroc"]["reason"] == "0 positive patients; at least 10 are needed"
+    assert found["always_negative"] == {"accuracy": None, "f1": None}
+    assert document["micro"]["auroc"]["over"] == 13
+
+
+def test_a_single_case() -> None:
+    """One image alone still makes a document that can be written."""
+    one = make_cases(patients=3)[:1]
+    document = evaluate(one, make_logits(one), network="n", seed=0, settings=QUICK)
+    assert json.loads(dump_document(document))["cases"] == 1
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from cxr.labeling.silhouettes import State, read_states
+from cxr.labeling.silhouettes import STATES, State, read_states
 
 MENTIONS = frozenset("FfJGUDOZ")
 NOUNS = MENTIONS | {"S"}
@@ -119,7 +119,8 @@ class _Reader:
         step = _STEPS.get(letter)
         if step is not None:
             step(self, place, letter)
-        self.since = self.since[-_FAR:] + letter
+        if self.trigger != place:
+            self.since = self.since[-_FAR:] + letter
         self.gap = self.gap[-_FAR:] + letter
 
     # ------------------------------------------------------------------ mentions
@@ -186,6 +187,8 @@ class _Reader:
         return (opens or self._verb_follows(place)) and not self._or_follows(place)
 
     def _verb_follows(self, place: int) -> bool:
+        if self.shape[place] == "S" and self._next(place, "xM") in STATES:
+            return True
         for letter in self.shape[place + 1 : place + 4]:
             if letter in "VzvHk1":
                 return True

@@ -74,6 +74,7 @@ TRIGGER_KINDS = {
     "of": "o",
     "over": "l",
     "landmark": "L",
+    "aspect": "=",
     "hidden": "%",
     "enlarged": "+",
     "grown": "^",
@@ -86,6 +87,8 @@ TRIGGER_KINDS = {
     "change of": "N",
 }
 """Kinds of block in the trigger file -> their letter in a sentence's shape."""
+
+_LETTERS = {**TRIGGER_KINDS, **FINDING_KINDS}
 
 NEEDS_NAMES = frozenset("FfJGUDS")
 
@@ -159,7 +162,7 @@ def build_vocabulary(
     return Vocabulary(
         lexicon,
         automaton,
-        tuple(_letter(phrase) for phrase in ordered),
+        tuple(_LETTERS[phrase.kind] for phrase in ordered),
         tuple(tuple(OBSERVATIONS.index(name) for name in phrase.names) for phrase in ordered),
         ordered,
         digest,
@@ -225,9 +228,5 @@ def _checked(phrases: Iterable[Phrase], kinds: dict[str, str]) -> Iterable[Phras
         yield phrase
 
 
-def _letter(phrase: Phrase) -> str:
-    return {**FINDING_KINDS, **TRIGGER_KINDS}[phrase.kind]
-
-
 def _meaning(phrase: Phrase) -> tuple[str, tuple[str, ...]]:
-    return _letter(phrase), tuple(sorted(phrase.names))
+    return _LETTERS[phrase.kind], phrase.names

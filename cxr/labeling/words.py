@@ -28,7 +28,7 @@ _WORDS = re.compile(
                           | (?<=\bvs)\. | (?<=\bdr)\. | (?<=\be)\.g\. | (?<=\bi)\.e\.
                           | (?<=\b[ap])\.m\.?
                           | (?<=\band)/or\b
-                          | (?<=\b[chsrw])/[worp]\b         # c/w h/o s/p r/o w/o
+                          | (?<=\b[bchsrw])/[lworp]\b         # c/w h/o s/p r/o w/o b/l
                           | (?<=\bw)/(?=\s) ) )?           # w/ effusion
         | [.;!]+ | ,+ | \(+ | :+ | \?+ | [/&]
         | \d+ (?: [.,:/] \d+ )* [a-z]*                      # 1.5, 3:15, 12/3/2019, 5th

@@ -222,7 +222,7 @@ def test_an_error_of_the_labeler_is_never_a_label(monkeypatch):
         raise ZeroDivisionError("made up")
 
     monkeypatch.setattr(label_job, "label_report", fail)
-    with pytest.raises(LabelingError, match="report with uid 7 .*ZeroDivisionError: made up"):
+    with pytest.raises(LabelingError, match=r"report with uid 7 .*ZeroDivisionError: made up"):
         label_one(Report(("7",), "Effusion."), ("uid",), LabelSettings())
 
 
@@ -311,5 +311,5 @@ def test_a_label_table_with_a_mistake_is_refused(table, text, message):
 def test_tables_without_a_common_id_are_refused(table):
     """Nothing to compare is said, with an id of each."""
     other = read_labels(table("study_id,Edema\n9,1\n", "other.csv"))
-    with pytest.raises(InputError, match="no id in common .such as '9' and '1'"):
+    with pytest.raises(InputError, match=r"no id in common .such as '9' and '1'"):
         compare_labels(other, read_labels(table(GOLD)))

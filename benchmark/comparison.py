@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation import check_logits, draw_patients, read_key, support, too_few
+from benchmark.evaluation import (
+    called_from,
+    check_logits,
+    draw_patients,
+    read_key,
+    support,
+    too_few,
+)
 from benchmark.measures import Measured, mean_freedom, measure
 from cxr.errors import InputError
 from cxr.estimates import Estimate
@@ -67,25 +74,9 @@ def compare(
         check_logits(cases, scores, name)
     order = np.argsort(cases["image_id"].to_numpy(str))
     cases, before, after = cases.iloc[order], before[order], after[order]
-    key = read_key(cases, labels="report", uncertain="positive")
-    patients = cases["patient_id"].to_numpy(str)
-    draws = draw_patients(cases, settings)
-    cut = float(np.log(settings.threshold / (1 - settings.threshold)))
-    pairs: dict[str, tuple[Measured, Measured]] = {}
-    observations: dict[str, Any] = {}
-    for place, name in enumerate(OBSERVATIONS):
-        least = max(settings.min_patients, LEAST_PATIENTS)
-        reason = too_few(support(cases, key, place), least)
-        if reason is not None:
-            missing = {"difference": Estimate.missing(reason).as_json(), "p": None}
-            observations[name] = {metric: dict(missing) for metric in COMPARED}
-            continue
-        present, a, b = key.present[:, place], before[:, place], after[:, place]
-        pairs[name] = (measure(present, a, draws, cut), measure(present, b, draws, cut))
-        observations[name] = {metric: _difference(metric, *pairs[name]) for metric in COMPARED}
-        observations[name]["auroc"] = _areas(present, a, b, patients, settings)
+    observations, pairs = _compare_observations(cases, before, after, settings)
     _adjust(observations)
-    macro = {metric: _macro(metric, list(pairs.values())) for metric in COMPARED}
+    macro = {metric: _macro(metric, pairs) for metric in COMPARED}
     for entry in [*observations.values(), macro]:
         for metric in COMPARED:
             entry[metric]["verdict"] = _verdict(entry[metric], first, second)
@@ -105,6 +96,30 @@ def compare(
         "macro": macro,
         "words": _words(macro["auroc"], observations, first, second),
     }
+
+
+def _compare_observations(
+    cases: pd.DataFrame, before: np.ndarray, after: np.ndarray, settings: EvaluationConfig
+) -> tuple[dict[str, Any], list[tuple[Measured, Measured]]]:
+    """Each observation's differences, and what was measured where it is estimable."""
+    key = read_key(cases, labels="report", uncertain="positive")
+    patients = cases["patient_id"].to_numpy(str)
+    draws, cut = draw_patients(cases, settings), called_from(settings)
+    least = max(settings.min_patients, LEAST_PATIENTS)
+    observations: dict[str, Any] = {}
+    pairs = []
+    for place, name in enumerate(OBSERVATIONS):
+        reason = too_few(support(cases, key, place), least)
+        if reason is not None:
+            missing = {"difference": Estimate.missing(reason).as_json(), "p": None}
+            observations[name] = {metric: dict(missing) for metric in COMPARED}
+            continue
+        present, a, b = key.present[:, place], before[:, place], after[:, place]
+        pair = (measure(present, a, draws, cut), measure(present, b, draws, cut))
+        observations[name] = {metric: _difference(metric, *pair) for metric in COMPARED}
+        observations[name]["auroc"] = _areas(present, a, b, patients, settings)
+        pairs.append(pair)
+    return observations, pairs
 
 
 def _areas(

@@ -130,6 +130,11 @@ def draw_patients(cases: pd.DataFrame, settings: EvaluationConfig) -> PatientRes
     )
 
 
+def called_from(settings: EvaluationConfig) -> float:
+    """Return the logit from which a case is called positive."""
+    return float(np.log(settings.threshold / (1 - settings.threshold)))
+
+
 def evaluate(
     cases: pd.DataFrame,
     logits: np.ndarray,
@@ -161,15 +166,6 @@ def evaluate(
     order = np.argsort(cases["image_id"].to_numpy(str))  # sums round alike in any row order
     cases, logits = cases.iloc[order], logits[order]
     key = read_key(cases, labels=labels, uncertain=uncertain)
-    draws = draw_patients(cases, settings)
-    cut = float(np.log(settings.threshold / (1 - settings.threshold)))
-    measured = [
-        measure(key.present[rows, place], logits[rows, place], draws.select(rows), cut)
-        for place, rows in enumerate(key.counted.T)
-    ]
-    supports = [support(cases, key, place) for place in range(len(OBSERVATIONS))]
-    reasons = [too_few(support, settings.min_patients) for support in supports]
-    estimable = [place for place, reason in enumerate(reasons) if reason is None]
     return {
         "schema": 1,
         "network": network,
@@ -183,15 +179,32 @@ def evaluate(
         "cases": len(cases),
         "replicates": settings.replicates,
         "min_patients": settings.min_patients,
+        **_results(cases, key, np.asarray(logits, float), settings),
+    }
+
+
+def _results(
+    cases: pd.DataFrame, key: Key, logits: Floats, settings: EvaluationConfig
+) -> dict[str, Any]:
+    """The observations and their averages."""
+    draws, cut = draw_patients(cases, settings), called_from(settings)
+    measured = [
+        measure(key.present[rows, place], logits[rows, place], draws.select(rows), cut)
+        for place, rows in enumerate(key.counted.T)
+    ]
+    supports = [support(cases, key, place) for place in range(len(OBSERVATIONS))]
+    reasons = [too_few(found, settings.min_patients) for found in supports]
+    estimable = [one for one, reason in zip(measured, reasons, strict=True) if reason is None]
+    return {
         "observations": {
             name: supports[place]
             | _reference(measured[place])
             | _estimates(measured[place], reasons[place])
             for place, name in enumerate(OBSERVATIONS)
         },
-        "macro": _average([measured[place] for place in estimable], by_support=False),
-        "weighted": _average([measured[place] for place in estimable], by_support=True),
-        "micro": _micro(key, np.asarray(logits, float), draws, cut),
+        "macro": _average(estimable, by_support=False),
+        "weighted": _average(estimable, by_support=True),
+        "micro": _micro(key, logits, draws, cut),
     }
 
 
@@ -294,12 +307,12 @@ def support(cases: pd.DataFrame, key: Key, place: int) -> dict[str, Any]:
     }
 
 
-def too_few(support: Mapping[str, Any], least: int) -> str | None:
-    """Return why an observation is not estimable, or None where it is."""
+def too_few(found: Mapping[str, Any], least: int) -> str | None:
+    """Return why an observation of this support is not estimable, or None where it is."""
     for kind in ("positive", "negative"):
-        found = support[f"{kind}_patients"]
-        if found < least:
-            return f"{found} {kind} patients; at least {least} are needed"
+        patients = found[f"{kind}_patients"]
+        if patients < least:
+            return f"{patients} {kind} patients; at least {least} are needed"
     return None
 
 

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch import nn
 
+from cxr.faithfulness import map_correlation
 from cxr.layers import Target
 from cxr.saliency import Explainer, explain, resize_maps
 
@@ -80,3 +81,22 @@ def test_the_positive_part_of_the_score_is_what_the_map_shares_out(seed):
         evidence = (network(images) - network[-1].bias).numpy()
     total = explain(network, images, range(4)).sum((-1, -2))
     assert np.all(total >= evidence - 1e-4)
+
+
+ranked_maps = hnp.arrays(np.float64, (3, 4, 4), elements=st.integers(0, 9).map(float))
+
+
+@given(ranked_maps, ranked_maps)
+def test_map_correlation_is_symmetric_and_bounded(first, second):
+    """Which of two maps comes first makes no difference, and likeness lies in [-1, 1]."""
+    likeness = map_correlation(first, second)
+    np.testing.assert_allclose(likeness, map_correlation(second, first))
+    known = likeness[np.isfinite(likeness)]
+    assert np.all(np.abs(known) <= 1 + 1e-12)
+
+
+@given(ranked_maps)
+def test_a_map_is_like_itself_on_any_scale(maps):
+    """A map and the same map squared rank all places alike."""
+    likeness = map_correlation(maps, maps**2)
+    np.testing.assert_allclose(likeness[np.isfinite(likeness)], 1)

@@ -24,14 +24,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from benchmark.batches import (
     TrainingData,
     batch_count,
-    both_classes,
     check_training_data,
     epoch_batches,
 )
@@ -49,11 +47,11 @@ from benchmark.config import TrainingConfig
 from benchmark.devices import autocast, check_precision, place, reproducible, resolve_device
 from benchmark.events import Events
 from benchmark.losses import Loss, build_loss, prevalence
+from benchmark.monitoring import LossMeter, macro_auroc
 from benchmark.prediction import predict
 from benchmark.runs import read_json, write_json
 from benchmark.schedules import SCHEDULES, Schedule
 from cxr.errors import InputError
-from cxr.metrics import auroc_score
 from cxr.networks import build_network, parameter_count, set_prior_bias, weights_mb
 from cxr.tensors import to_input
 
@@ -238,7 +236,7 @@ def _fit(state: _State, task: _Task, events: Events) -> None:
     events.stage(title, total=len(epochs) * images, unit="images")
     for epoch in epochs:
         started = time.perf_counter()
-        losses = _LossMeter(data, device, events)
+        losses = LossMeter(data.image_ids, device, events)
         state.model.train()
         for rows, (pixels, targets, counted) in epoch_batches(
             data, batch_size=settings.batch_size, seed=task.seed, epoch=epoch, device=device
@@ -266,49 +264,6 @@ def _fit(state: _State, task: _Task, events: Events) -> None:
         events.epoch(task.network, task.seed, row)
 
 
-class _LossMeter:
-    """Collects batch losses and stops at one that is not finite.
-
-    Looking at a loss makes the CPU wait for the device, so on a GPU it looks at twenty together.
-    """
-
-    def __init__(self, data: TrainingData, device: torch.device, events: Events):
-        self._image_ids = data.image_ids
-        self._every = 1 if device.type == "cpu" else 20
-        self._events = events
-        self._pending: list[tuple[np.ndarray, Tensor]] = []
-        self._sum = 0.0
-        self._images = 0
-
-    def add(self, rows: np.ndarray, loss: Tensor) -> None:
-        """Take the loss of the batch of images `rows`."""
-        self._pending.append((rows, loss))
-        if len(self._pending) >= self._every:
-            self._look()
-
-    def mean(self) -> float:
-        """Return the mean over the images so far."""
-        self._look()
-        return self._sum / self._images
-
-    def _look(self) -> None:
-        if not self._pending:
-            return
-        values = torch.stack([loss for _, loss in self._pending]).tolist()
-        before = self._images
-        for (rows, _), value in zip(self._pending, values, strict=True):
-            if not math.isfinite(value):
-                ids = ", ".join(str(self._image_ids[row]) for row in rows)
-                raise InputError(
-                    f"The training loss became {value} on the images {ids}; look at these "
-                    "images, or lower training.learning_rate."
-                )
-            self._sum += value * len(rows)
-            self._images += len(rows)
-        self._events.advance(self._images - before, loss=values[-1])
-        self._pending.clear()
-
-
 def _validate(state: _State, task: _Task, events: Events) -> dict[str, float]:
     """Return validation_loss and validation_auroc."""
     rows = task.data.validate_rows
@@ -331,21 +286,6 @@ def _validate(state: _State, task: _Task, events: Events) -> dict[str, float]:
     auroc = macro_auroc(targets > 0.5, logits, counted)
     events.advance(0, auroc=auroc)
     return {"validation_loss": loss, "validation_auroc": auroc}
-
-
-def macro_auroc(present: np.ndarray, scores: np.ndarray, counted: np.ndarray) -> float:
-    """Return the mean AUROC over the observations that have both classes; NaN without any.
-
-    Args:
-        present: (n, 14) bool.
-        scores: (n, 14) float.
-        counted: (n, 14) bool; cases that count.
-    """
-    values = [
-        auroc_score(present[counted[:, k], k], scores[counted[:, k], k])
-        for k in np.flatnonzero(both_classes(present, counted))
-    ]
-    return float(np.mean(values)) if values else math.nan
 
 
 def _facts(state: _State, task: _Task) -> dict[str, Any]:

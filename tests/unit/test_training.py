@@ -12,7 +12,7 @@ from torch import nn
 import benchmark.training
 from benchmark.config import TrainingConfig
 from benchmark.events import Silent
-from benchmark.training import TrainingData, macro_auroc, train_network
+from benchmark.training import TrainingData, train_network
 from cxr.errors import InputError
 from cxr.networks import NETWORKS, Network
 
@@ -315,19 +315,3 @@ def test_bf16_trains_on_the_cpu(data, tmp_path):
     result = train(data, tmp_path, replace(SETTINGS, precision="bf16"))
     assert result.facts["checkpoint_mb"] < 0.01
     assert result.facts["settings"]["precision"] == "bf16"
-
-
-def test_macro_auroc_is_over_observations_with_both_classes():
-    """Observations of one class, or uncounted into one class, have no part in the mean."""
-    present = np.zeros((4, 14), bool)
-    present[:2, 0] = True
-    present[0, 1] = True
-    present[:, 2] = True
-    scores = np.zeros((4, 14))
-    scores[:, 0] = [4, 3, 2, 1]
-    scores[:, 1] = [1, 2, 3, 4]
-    counted = np.ones((4, 14), bool)
-    assert macro_auroc(present, scores, counted) == pytest.approx((1 + 0) / 2)
-    counted[0, 1] = False
-    assert macro_auroc(present, scores, counted) == 1
-    assert np.isnan(macro_auroc(present[:, 2:3], scores[:, 2:3], counted[:, 2:3]))

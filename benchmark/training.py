@@ -116,6 +116,7 @@ class _State:
     schedule: Schedule
     scaler: torch.amp.GradScaler
     loss: Loss
+    start_sha256: str  # of the weights that training starts from
     best_epoch: int = 0
     best_auroc: float = -math.inf
     history: list[dict[str, float]] = field(default_factory=list)
@@ -137,10 +138,10 @@ class _State:
         saved = load_resume(task.folder)
         if saved is None:
             return
-        if saved["digest"] != task.digest:
+        if (saved["digest"], saved["start_sha256"]) != (task.digest, self.start_sha256):
             raise InputError(
-                f"{task.folder} holds an unfinished training on other data or settings; start a "
-                f"new run, or delete {task.folder / RESUME} to train this network again."
+                f"{task.folder} holds an unfinished training on other data, settings or weights; "
+                f"start a new run, or delete {task.folder / RESUME} to train this network again."
             )
         for key, part in self.parts().items():
             part.load_state_dict(saved[key])
@@ -148,7 +149,7 @@ class _State:
             setattr(self, key, saved[key])
 
 
-_PLAIN = ("best_epoch", "best_auroc", "history", "seconds")
+_PLAIN = ("start_sha256", "best_epoch", "best_auroc", "history", "seconds")
 
 
 def train_network(
@@ -224,6 +225,7 @@ def _start(task: _Task) -> _State:
         schedule=SCHEDULES[settings.schedule](optimizer, settings, steps),
         scaler=torch.amp.GradScaler(task.device.type, enabled=settings.precision == "fp16"),
         loss=build_loss(settings.loss, targets, counted),
+        start_sha256=weights_digest(model),
     )
 
 
@@ -298,6 +300,7 @@ def _facts(state: _State, task: _Task) -> dict[str, Any]:
         "parameters": parameter_count(state.model),
         "weights_mb": round(weights_mb(state.model), 3),
         "checkpoint_mb": round((task.folder / CHECKPOINT).stat().st_size / 1e6, 3),
+        "start_sha256": state.start_sha256,
         "weights_sha256": weights_digest(state.model),
         "best_epoch": state.best_epoch,
         "best_validation_auroc": state.best_auroc,

@@ -14,7 +14,7 @@ from benchmark.config import TrainingConfig
 from benchmark.events import Silent
 from benchmark.training import TrainingData, train_network
 from cxr.errors import InputError
-from cxr.networks import NETWORKS, Network
+from cxr.networks import NETWORKS, Network, build_network
 
 SETTINGS = TrainingConfig(
     networks=("tiny",), weights="none", epochs=3, batch_size=4, learning_rate=0.01, device="cpu"
@@ -189,8 +189,20 @@ def test_changed_data_stop_a_resume(data, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(data, tmp_path, events=Recorder(stop_after=1))
     changed = replace(data, targets=1 - data.targets)
-    with pytest.raises(InputError, match="unfinished training on other data or settings"):
+    with pytest.raises(InputError, match="unfinished training on other data, settings or weights"):
         train(changed, tmp_path)
+
+
+def test_changed_weights_file_stops_a_resume(data, tmp_path):
+    """A weights file that changed since training began stops the resume."""
+    path = tmp_path / "start.pt"
+    torch.save(build_network("tiny").state_dict(), path)
+    settings = replace(SETTINGS, weights=str(path))
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "run", settings, events=Recorder(stop_after=1))
+    torch.save(build_network("tiny").state_dict(), path)
+    with pytest.raises(InputError, match="other data, settings or weights"):
+        train(data, tmp_path / "run", settings)
 
 
 def test_changed_settings_do_not_pass_as_finished(data, tmp_path):

@@ -61,8 +61,6 @@ _VIEW_TITLE = re.compile(
     r"\b(?:views?|pa|ap|portable|frontal|radiographs?|films?|upright|supine|single)\b.*"
     r"\b(?:chest|thorax|cxr)\b|^(?:chest|cxr|portable chest|chest x ?ray)$"
 )
-_BREAK = re.compile(r"[.;!?\n]")
-_LONE = re.compile(r"(?:^|\n[ \t]*\n|[.!?:]\s*\n)[ \t]*([a-z][a-z /()]{3,40}?)[ \t]*(?=\n)")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 
 
@@ -74,9 +72,8 @@ def split_sections(folded: str) -> list[Section]:
     next heading, or at a blank line.
     """
     marks = _colon_headings(folded)
-    if "\n" in folded:
-        marks += _lone_headings(folded)
-        marks.sort()
+    if any(line.strip() in _KINDS for line in folded.split("\n")):
+        marks = sorted(marks + _lone_headings(folded))
     if not marks:
         return [Section("", "body", 0, len(folded))]
     sections = []
@@ -112,10 +109,7 @@ def _colon_headings(folded: str) -> list[tuple[int, int, str, str]]:
         if not _may_head(folded, start, colon):
             colon = folded.find(":", colon + 1)
             continue
-        line = folded[start:colon]
-        breaks = [match.end() for match in _BREAK.finditer(line)]
-        if breaks:
-            start += breaks[-1]
+        start = max(start, *(folded.rfind(mark, start, colon) + 1 for mark in ".;!?\n"))
         found = _name_heading(folded[start:colon])
         if found:
             name, kind, offset = found
@@ -135,7 +129,9 @@ def _may_head(folded: str, start: int, colon: int) -> bool:
 
 def _name_heading(line: str) -> tuple[str, str, int] | None:
     """Return name, kind and place of the heading that `line` is or ends with."""
-    name = " ".join(_STRIPPED.sub(" ", line).split())
+    name = line.strip()
+    if name not in _KINDS:
+        name = " ".join(_STRIPPED.sub(" ", line).split())
     kind = _KINDS.get(name)
     if kind:
         return name, kind, len(line) - len(line.lstrip())
@@ -151,11 +147,15 @@ def _name_heading(line: str) -> tuple[str, str, int] | None:
 
 
 def _lone_headings(folded: str) -> list[tuple[int, int, str, str]]:
+    """Return the same of every heading alone on its line, after a full stop or a blank line."""
     marks = []
-    for match in _LONE.finditer(folded):
-        kind = _KINDS.get(match[1].strip())
-        if kind:
-            marks.append((match.start(1), match.end(), match[1].strip(), kind))
+    start, before = 0, ""
+    for line in folded.split("\n"):
+        name = line.strip()
+        if name in _KINDS and before[-1:] in ("", ".", "!", "?", ":"):
+            marks.append((start + line.find(name), start + len(line), name, _KINDS[name]))
+        before = name
+        start += len(line) + 1
     return marks
 
 

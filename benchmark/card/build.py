@@ -143,6 +143,7 @@ def build_card(run_folder: Path) -> Card:
         groups=groups,
         examples=examples,
         examples_missing=examples_missing,
+        schematic=bool(examples) and not any(e.image for g in examples for _, e in g.examples if e),
         localization=localization,
         localization_missing=localization_missing,
         trust=build_trust(evidence, checkpoints),

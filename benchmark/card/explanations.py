@@ -93,6 +93,7 @@ def _example(
     name, title = str(entry["observation"]), OUTCOMES[str(entry["outcome"])][0].lower()
     outlined, blank = bool(entry.get("outlined")), bool(entry.get("blank"))
     words_for_map = "an empty heatmap" if blank else "the heatmap"
+    ground = "Radiograph" if entry.get("image") else "Schematic chest"
     outline = ", with the true lesion outlined" if outlined else ""
     return Example(
         checkpoint=checkpoint,
@@ -105,7 +106,7 @@ def _example(
         outlined=outlined,
         blank=blank,
         alternative=(
-            f"Radiograph with {words_for_map} of {checkpoint.name} for {name} ({title}){outline}."
+            f"{ground} with {words_for_map} of {checkpoint.name} for {name} ({title}){outline}."
         ),
         case=_case(evidence, entry),
     )

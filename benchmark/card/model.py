@@ -419,6 +419,7 @@ class Card:
     groups: Groups | None
     examples: tuple[ExampleGroup, ...]
     examples_missing: str
+    schematic: bool  # the radiographs are restricted; maps lie on a drawing of a chest
     localization: tuple[LocalizationRow, ...]
     localization_missing: str
     trust: tuple[TrustCheck, ...]

@@ -135,8 +135,13 @@ def _seeds(evidence: Evidence) -> str:
     seeds = {entry.get("seed") for entry in entries}
     if len(seeds) > 1:
         return f"Each network was trained with {len(seeds)} seeds."
-    count = {1: "One checkpoint, not one architecture", 2: "Two checkpoints, not two architectures"}
-    start = count.get(len(names), "Checkpoints, not architectures")
+    if len(names) == 1:
+        return (
+            "One checkpoint, not an architecture: it was trained with one seed, and another may do "
+            "better or worse."
+        )
+    two = len(names) == 2
+    start = "Two checkpoints, not two architectures" if two else "Checkpoints, not architectures"
     return (
         f"{start}: each network was trained with one seed, and another seed may turn a small "
         "difference round."

@@ -153,6 +153,26 @@ def test_a_restricted_run_shows_no_case_ids(run: Path, tmp_path: Path) -> None:
     assert any(identifier in render_html(build_card(run)) for identifier in ids)
 
 
+def test_a_run_without_its_radiographs_says_so(run: Path, tmp_path: Path) -> None:
+    """Where the examples hold no radiograph, the card says that a drawing stands for it."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    for index in copy.rglob("index.json"):
+        entries = json.loads(index.read_text())
+        index.write_text(json.dumps([entry | {"image": None} for entry in entries]))
+    html = render_html(build_card(copy))
+    assert "the maps lie on a drawing of a chest" in html
+    assert 'id="fade-panel"' not in html
+    assert 'alt="Schematic chest with the heatmap of' in html
+
+
+def test_one_network_is_not_compared(tmp_path: Path) -> None:
+    """A run of one network says that there is nothing to compare, and speaks of one checkpoint."""
+    html = render_html(build_card(write_run(tmp_path / "run", networks=("resnet50",))))
+    assert "there is nothing to compare it with" in html
+    assert "One checkpoint, not an architecture" in html
+
+
 def test_age_bands_stand_in_order(run: Path) -> None:
     """Bands of age run from young to old."""
     ages = next(b for b in build_card(run).breakdowns if b.title.startswith("Age"))

@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark.card import build_card, check_pdf, render_html, render_markdown, render_pdf
+from benchmark.card import (
+    build_card,
+    check_pdf,
+    render_chai,
+    render_html,
+    render_markdown,
+    render_pdf,
+)
 from benchmark.cohorts import LABEL_COLUMNS, Prepared, digest_of, prepare
 from benchmark.comparison import compare
 from benchmark.config import Config
@@ -25,6 +32,7 @@ from benchmark.explanation import explain_run
 from benchmark.figures import draw_figures
 from benchmark.prediction import load_network, predict_split, read_scores
 from benchmark.preflight import preflight
+from benchmark.reading import reading_document
 from benchmark.runs import Run, finish_run, open_run, write_frame, write_text
 from benchmark.training import TrainingData, train_network
 from cxr.errors import InputError
@@ -83,12 +91,13 @@ def check_before(config: Config) -> None:
 
 
 def write_card(work: Run, *, pdf: bool, events: Events) -> None:
-    """Draw the figures and render the card in its three forms."""
+    """Draw the figures and render the card in its four forms."""
     events.stage("Writing the card")
     draw_figures(work.path)
     card = build_card(work.path)
     write_text(work.path / "card.html", render_html(card))
     write_text(work.path / "MODEL_CARD.md", render_markdown(card))
+    write_text(work.path / "card.chai.xml", render_chai(card))
     if pdf:
         (work.path / "card.pdf").write_bytes(render_pdf(card))
 
@@ -144,6 +153,8 @@ def _evaluate(work: Run, data: Prepared, config: Config, events: Events) -> list
     two = {network: logits[network, seed] for network in config.training.networks[:2]}
     if len(two) == 2:
         write_document(compare(test, two, settings), work.path / "comparison.json")
+    if reading := reading_document(data.cohort):
+        write_document(reading, work.path / "label_reading.json")
     return [notice.words for notice in notices]
 
 

@@ -17,7 +17,7 @@ from benchmark.training import TrainingData, train_network
 from cxr.networks import build_network
 from cxr.tensors import to_input
 
-SIZE, BATCH, STEPS = 96, 16, 12
+SIZE, BATCH, STEPS = 64, 16, 10
 
 
 class StepClock(Silent):

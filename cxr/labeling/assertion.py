@@ -139,8 +139,12 @@ class _Reader:
             bool(self.scope),
         )
         self.mentions.append(mention)
-        if not self.scope and mention.link in ("|", "y") and letter != "S":
-            self._doubt_alternatives()
+        if not self.scope and letter not in "SD":
+            if mention.link in ("|", "y"):
+                self._doubt_alternatives()
+            elif "y" in self.gap:  # "scar versus tumor", where the other is no finding
+                trigger = self.shape.rfind("y", 0, place)
+                mention.value, mention.trigger, mention.convention = -1.0, trigger, "C10"
         self.used = True
         self.since = self.gap = ""
 

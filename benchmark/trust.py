@@ -78,7 +78,7 @@ CHECKS: tuple[Check, ...] = (
         "above",
     ),
     Check(
-        "blank", "What share of the maps is blank, though the observation is called?", 0.1, "below"
+        "blank", "What share of the maps is blank, though the observation is called?", 0.25, "below"
     ),
 )
 

@@ -3,12 +3,15 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+import torch.utils.deterministic
 from torch import nn
 
 from cxr.errors import InputError
 
+_MEMORY: Any = torch.utils.deterministic  # its switch is a property that types don't show
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -57,7 +60,7 @@ def reproducible(seed: int, device: torch.device, *, deterministic: bool) -> Ite
     Torch's random state and switches are put back afterwards.
     """
     before = torch.are_deterministic_algorithms_enabled()
-    fill = torch.utils.deterministic.fill_uninitialized_memory
+    fill = _MEMORY.fill_uninitialized_memory
     benchmark = torch.backends.cudnn.benchmark
     # cuBLAS reads this when it starts, so it must stand before the first CUDA call
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -66,11 +69,11 @@ def reproducible(seed: int, device: torch.device, *, deterministic: bool) -> Ite
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(deterministic, warn_only=device.type == "mps")
         # filling memory that is about to be overwritten costs DenseNet 4 % of a step
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        _MEMORY.fill_uninitialized_memory = False
         torch.backends.cudnn.benchmark = not deterministic
         try:
             yield
         finally:
             torch.use_deterministic_algorithms(before)
-            torch.utils.deterministic.fill_uninitialized_memory = fill
+            _MEMORY.fill_uninitialized_memory = fill
             torch.backends.cudnn.benchmark = benchmark

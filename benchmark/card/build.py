@@ -25,8 +25,14 @@ from benchmark.card.data import (
     build_label_facts,
     build_label_quality,
     build_prevalence,
+    build_reading,
 )
-from benchmark.card.explanations import build_examples, build_localization, build_trust
+from benchmark.card.explanations import (
+    build_examples,
+    build_localization,
+    build_map_gains,
+    build_trust,
+)
 from benchmark.card.forest import forest_chart
 from benchmark.card.groups import build_groups
 from benchmark.card.method import (
@@ -92,6 +98,7 @@ def build_card(run_folder: Path) -> Card:
     charts = build_charts(evidence, checkpoints, results)
     intended, out_of_scope = build_use(evidence, notes)
     breakdowns, groups = build_breakdowns(evidence), build_groups(evidence, checkpoints)
+    reading, reading_words = build_reading(evidence)
     label_quality, label_quality_words = build_label_quality(evidence)
     variant_names, variants = build_variants(evidence, checkpoints)
     examples, examples_missing = build_examples(evidence, checkpoints)
@@ -126,6 +133,8 @@ def build_card(run_folder: Path) -> Card:
         breakdowns=breakdowns,
         cohort_facts=build_cohort_facts(evidence),
         label_facts=build_label_facts(evidence),
+        reading=reading,
+        reading_words=reading_words,
         label_quality=label_quality,
         label_quality_words=label_quality_words,
         method=build_method(evidence),
@@ -146,6 +155,7 @@ def build_card(run_folder: Path) -> Card:
         schematic=bool(examples) and not any(e.image for g in examples for _, e in g.examples if e),
         localization=localization,
         localization_missing=localization_missing,
+        map_gains=build_map_gains(evidence, checkpoints),
         trust=build_trust(evidence, checkpoints),
         ladder=build_ladder(evidence, checkpoints, results),
         limits=build_limits(evidence, results, notes),

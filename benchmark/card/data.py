@@ -10,8 +10,9 @@ from benchmark.card.model import (
     LabelQuality,
     Number,
     PrevalenceRow,
+    Reading,
 )
-from benchmark.card.numbers import fact, number, share
+from benchmark.card.numbers import estimate, fact, number, share
 from benchmark.evidence import Evidence, column_values, key, where
 from cxr.observations import OBSERVATIONS
 
@@ -176,6 +177,29 @@ def _policy(value: object) -> str:
         "negative": "counted as absent",
         "ignore": "left out",
     }.get(str(value), words.NOT_PROVIDED)
+
+
+def build_reading(evidence: Evidence) -> tuple[tuple[Reading, ...], str]:
+    """Return how well the reports were read, and in words; nothing where no meaning is known."""
+    file = "label_reading.json"
+    if evidence.document(file) is None:
+        return (), (
+            f"{words.NOT_PROVIDED}: what these reports meant to say is not known beyond their "
+            "text, so how well they were read can't be measured from this run; `cxr-bench "
+            "label-quality` measures it against expert labels."
+        )
+    rows = []
+    for name in OBSERVATIONS:
+        base = f"{file}#observations.{key(name)}"
+        f1 = {
+            question: estimate(evidence, f"{base}.{question}.f1")
+            for question in ("mention", "negation", "uncertainty", "positive")
+        }
+        rows.append(Reading(observation=name, **f1))
+    return tuple(rows), (
+        "What was read from each report against what its narrator meant, all studies. This says "
+        "how well reports are read, not how well they tell the truth."
+    )
 
 
 def build_label_quality(evidence: Evidence) -> tuple[tuple[LabelQuality, ...], str]:

@@ -13,6 +13,7 @@ from benchmark.card.model import (
     Example,
     ExampleGroup,
     LocalizationRow,
+    MapGain,
     Number,
     TrustCheck,
 )
@@ -214,6 +215,26 @@ def _localization_row(
         mean_lesion=measured("baselines.mean_lesion"),
         words=str(evidence.value(f"{base}.words") or words.NOT_PROVIDED),
     )
+
+
+def build_map_gains(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> tuple[MapGain, ...]:
+    """Return how each checkpoint's maps are made and what that gains over plain Grad-CAM."""
+    gains = []
+    for checkpoint in checkpoints:
+        base = f"{checkpoint.folder}/localization.json"
+        if evidence.document(base) is None:
+            continue
+        made = evidence.value(f"{base}#words") or words.NOT_PROVIDED
+        gained = evidence.value(f"{base}#gain.words") or words.NOT_PROVIDED
+        gains.append(
+            MapGain(
+                checkpoint=checkpoint,
+                words=f"{made}; against plain Grad-CAM: {gained}",
+                hit_rate=estimate(evidence, f"{base}#gain.difference.hit_rate", difference=True),
+                iou=estimate(evidence, f"{base}#gain.difference.iou", difference=True),
+            )
+        )
+    return tuple(gains)
 
 
 def build_trust(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> tuple[TrustCheck, ...]:

@@ -197,6 +197,17 @@ class LabelQuality:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How well the labeler read one observation: F1 against what the reports meant."""
+
+    observation: str
+    mention: Number
+    negation: Number
+    uncertainty: Number
+    positive: Number
+
+
+@dataclass(frozen=True)
 class Example:
     """One explanation: the radiograph, the heatmap over it, and what to make of it."""
 
@@ -242,6 +253,16 @@ class LocalizationRow:
     centre: Number
     mean_lesion: Number
     words: str
+
+
+@dataclass(frozen=True)
+class MapGain:
+    """How one checkpoint's maps are made, and what that gains over plain Grad-CAM, paired."""
+
+    checkpoint: Checkpoint
+    words: str
+    hit_rate: Number
+    iou: Number
 
 
 @dataclass(frozen=True)
@@ -402,6 +423,8 @@ class Card:
     breakdowns: tuple[Breakdown, ...]
     cohort_facts: tuple[Fact, ...]
     label_facts: tuple[Fact, ...]
+    reading: tuple[Reading, ...]
+    reading_words: str
     label_quality: tuple[LabelQuality, ...]
     label_quality_words: str
     method: tuple[Fact, ...]
@@ -422,6 +445,7 @@ class Card:
     schematic: bool  # the radiographs are restricted; maps lie on a drawing of a chest
     localization: tuple[LocalizationRow, ...]
     localization_missing: str
+    map_gains: tuple[MapGain, ...]
     trust: tuple[TrustCheck, ...]
     ladder: Ladder
     limits: tuple[str, ...]

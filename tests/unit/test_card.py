@@ -277,3 +277,16 @@ def test_funding_that_is_told_closes_its_items(run: Path, tmp_path: Path) -> Non
         return next(item.section for item in claim.items if item.number == "44")
 
     assert (item(run), item(copy)) == ("", "use")
+
+
+def test_reading_and_truth_stand_apart(html: str) -> None:
+    """How well reports were read is a table of its own, beside how well they tell the truth."""
+    assert 'id="table-label-reading"' in html
+    assert "not how well they tell the truth" in html
+    assert "label_reading.json#observations.Edema.negation.f1.estimate" in html
+
+
+def test_the_card_says_how_maps_are_made(html: str) -> None:
+    """The maps' making and their gain over plain Grad-CAM are told with an interval."""
+    assert "Grad-CAM at a finer grid" in html
+    assert "localization.json#gain.difference.iou.low" in html

@@ -25,7 +25,7 @@ from benchmark.cohorts import LABEL_COLUMNS, Prepared, digest_of, prepare
 from benchmark.comparison import compare
 from benchmark.config import Config
 from benchmark.description import describe_run
-from benchmark.devices import resolve_device
+from benchmark.devices import check_precision, resolve_device
 from benchmark.evaluation import evaluate_variants, protocol_of, write_document
 from benchmark.events import Events
 from benchmark.explanation import explain_run
@@ -83,7 +83,7 @@ def run(config: Config, *, results: Path, events: Events) -> Run:
 
 def check_before(config: Config) -> None:
     """Raise InputError for whatever would stop the run later: weights, device, Pango."""
-    resolve_device(config.training.device)
+    check_precision(config.training.precision, resolve_device(config.training.device))
     for network in config.training.networks:
         check_weights(network, config.training.weights)
     if config.card.pdf:

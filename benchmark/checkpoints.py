@@ -8,8 +8,7 @@ reads it with `weights_only=True` and nothing in it is ever unpickled into code.
 import hashlib
 import io
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -18,22 +17,11 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
+from benchmark.runs import replacing
 from cxr.errors import InputError
 
 CHECKPOINT = "checkpoint.safetensors"
 RESUME = "resume.pt"
-
-
-def replace_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a file beside `path`, flush it to disk and move it into place."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        write(part)
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def save_checkpoint(model: nn.Module, folder: Path, notes: Mapping[str, Any]) -> None:
@@ -42,7 +30,8 @@ def save_checkpoint(model: nn.Module, folder: Path, notes: Mapping[str, Any]) ->
     # under one key, since safetensors writes several in a random order: equal runs, equal bytes
     metadata = {"cxr-bench": json.dumps(notes, sort_keys=True)}
     content = save(tensors, metadata=metadata)  # bytes first: a full disk is then an OSError
-    replace_file(folder / CHECKPOINT, lambda path: path.write_bytes(content))
+    with replacing(folder / CHECKPOINT) as part:
+        part.write_bytes(content)
 
 
 def load_checkpoint(model: nn.Module, folder: Path) -> None:
@@ -54,7 +43,8 @@ def save_resume(state: Mapping[str, Any], folder: Path) -> None:
     """Write everything that training needs to go on to resume.pt."""
     content = io.BytesIO()
     torch.save(dict(state), content)
-    replace_file(folder / RESUME, lambda path: path.write_bytes(content.getbuffer()))
+    with replacing(folder / RESUME) as part:
+        part.write_bytes(content.getbuffer())
 
 
 def load_resume(folder: Path) -> dict[str, Any] | None:

@@ -189,11 +189,16 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; moved onto it only when the block succeeds."""
+    """Yield a name beside `path`; flushed to disk and moved onto it only if the block succeeds.
+
+    The name is always the same, so that what a killed process left is overwritten by the next.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.part")
     try:
         yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

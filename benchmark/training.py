@@ -38,7 +38,6 @@ from benchmark.checkpoints import (
     RESUME,
     load_checkpoint,
     load_resume,
-    replace_file,
     save_checkpoint,
     save_resume,
     weights_digest,
@@ -49,7 +48,7 @@ from benchmark.events import Events
 from benchmark.losses import Loss, build_loss, prevalence
 from benchmark.monitoring import LossMeter, macro_auroc
 from benchmark.prediction import predict
-from benchmark.runs import read_json, write_json
+from benchmark.runs import read_json, replacing, write_json
 from benchmark.schedules import SCHEDULES, Schedule
 from cxr.errors import InputError
 from cxr.networks import build_network, parameter_count, set_prior_bias, weights_mb
@@ -337,10 +336,7 @@ def _finished(task: _Task) -> TrainingResult:
 
 
 def _write_history(path: Path, history: list[dict[str, float]]) -> None:
-    def write(part: Path) -> None:
-        with part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, HISTORY, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(history)
-
-    replace_file(path, write)
+    with replacing(path) as part, part.open("w", newline="") as file:
+        writer = csv.DictWriter(file, HISTORY, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(history)

@@ -10,7 +10,6 @@ from torch import nn
 from benchmark.checkpoints import (
     load_checkpoint,
     load_resume,
-    replace_file,
     save_checkpoint,
     save_resume,
     weights_digest,
@@ -39,21 +38,6 @@ def test_equal_models_have_equal_files(tmp_path):
         save_checkpoint(model, tmp_path / name, {"network": "conv", "seed": 0, "epoch": 2})
         files.add((tmp_path / name / "checkpoint.safetensors").read_bytes())
     assert len(files) == 1
-
-
-def test_failed_write_leaves_the_old_file_alone(tmp_path):
-    """A write that fails midway leaves the old content and no leftovers."""
-    path = tmp_path / "file"
-    path.write_text("old")
-
-    def fail(part):
-        part.write_text("half")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        replace_file(path, fail)
-    assert path.read_text() == "old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
 def test_resume_state_is_plain_tensors_and_values(tmp_path):

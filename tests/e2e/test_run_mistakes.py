@@ -36,7 +36,7 @@ def _run_manifest(manifest: Path, output: Path, *more: str):
     return command("run", "--no-pdf", "--data", manifest, "-o", output, *settings)
 
 
-def _refused(outcome, message: str, output: Path) -> None:
+def _check_refused(outcome, message: str, output: Path) -> None:
     assert outcome.code == 2, outcome.err
     last = outcome.err.strip().splitlines()[-1]
     assert message in last
@@ -57,7 +57,7 @@ def _refused(outcome, message: str, output: Path) -> None:
 def test_settings_that_name_nothing(arguments: list[str], message: str, tmp_path: Path) -> None:
     """A folder, key, network or file that does not exist is named before any work is done."""
     settings = ["--set", "training.weights=none"] if "mimic-cxr" in arguments else []
-    _refused(command("run", "-o", tmp_path, *settings, *arguments), message, tmp_path)
+    _check_refused(command("run", "-o", tmp_path, *settings, *arguments), message, tmp_path)
 
 
 def test_no_images(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_no_images(tmp_path: Path) -> None:
         "run", "--preset", "mimic-cxr", "--data", tmp_path / "data", "-o", tmp_path / "out",
         *tiny("training.weights=none"),
     )  # fmt: skip
-    _refused(outcome, "data", tmp_path)
+    _check_refused(outcome, "data", tmp_path)
 
 
 def test_imagenet_weights_are_never_silently_left_out(
@@ -77,7 +77,7 @@ def test_imagenet_weights_are_never_silently_left_out(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     outcome = command("run", "-o", tmp_path, *tiny("training.weights=imagenet"))
-    _refused(outcome, "none", tmp_path)
+    _check_refused(outcome, "none", tmp_path)
     assert "Rendering" not in outcome.err
 
 
@@ -85,19 +85,19 @@ def test_unwritable_output(tmp_path: Path) -> None:
     """A results folder that can't be made is refused with the way out."""
     (tmp_path / "file").write_text("")
     manifest = _manifest(tmp_path)
-    _refused(_run_manifest(manifest, tmp_path / "file"), "-o", tmp_path)
+    _check_refused(_run_manifest(manifest, tmp_path / "file"), "-o", tmp_path)
 
 
 def test_manifest_without_its_columns(tmp_path: Path) -> None:
     """A manifest that lacks a column is told which, and which it has."""
     manifest = _manifest(tmp_path, patient_id=[None] * 40)
-    _refused(_run_manifest(manifest, tmp_path / "out"), "patient_id", tmp_path)
+    _check_refused(_run_manifest(manifest, tmp_path / "out"), "patient_id", tmp_path)
 
 
 def test_label_value_out_of_range(tmp_path: Path) -> None:
     """A label other than 1, 0, -1 or blank is refused with its row."""
     manifest = _manifest(tmp_path, Edema=[*[0, 1] * 19, 0, 2])
-    _refused(_run_manifest(manifest, tmp_path / "out"), "row 40", tmp_path)
+    _check_refused(_run_manifest(manifest, tmp_path / "out"), "row 40", tmp_path)
 
 
 def test_one_patient_in_two_official_splits(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_one_patient_in_two_official_splits(tmp_path: Path) -> None:
     split = ["train"] * 20 + ["validate"] * 9 + ["test"] * 11
     manifest = _manifest(tmp_path, split=split)
     outcome = _run_manifest(manifest, tmp_path / "out", "split.method=official")
-    _refused(outcome, "p14", tmp_path)
+    _check_refused(outcome, "p14", tmp_path)
 
 
 def test_validation_with_one_class_only(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_validation_with_one_class_only(tmp_path: Path) -> None:
     edema = [*[1, 1, 0, 0] * 5, *[0] * 10, *[1, 1, 0, 0, 1, 1, 0, 0, 1, 1]]
     manifest = _manifest(tmp_path, split=split, Edema=edema)
     outcome = _run_manifest(manifest, tmp_path / "out", "split.method=official")
-    _refused(outcome, "both positive and", tmp_path)
+    _check_refused(outcome, "both positive and", tmp_path)
 
 
 def test_unreadable_images_are_listed_and_the_run_goes_on(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_too_many_unreadable_images_stop_the_run(tmp_path: Path) -> None:
     for number in range(15):
         (tmp_path / f"image{number}.png").write_text("no picture")
     outcome = _run_manifest(manifest, tmp_path / "out")
-    _refused(outcome, "15 of 40 images can't be read", tmp_path)
+    _check_refused(outcome, "15 of 40 images can't be read", tmp_path)
 
 
 def test_full_disk(tmp_path: Path) -> None:

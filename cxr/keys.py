@@ -6,7 +6,6 @@ that a baseline made on one machine pairs with a run on another that has the key
 
 import hashlib
 import hmac
-from collections.abc import Iterable
 
 
 def keyed_id(identifier: str, key: bytes) -> str:
@@ -20,8 +19,3 @@ def keyed_id(identifier: str, key: bytes) -> str:
     if not identifier:
         return ""
     return hmac.new(key, identifier.encode(), hashlib.sha256).hexdigest()[:16]
-
-
-def keyed_ids(identifiers: Iterable[str], key: bytes) -> list[str]:
-    """Return `keyed_id` of each of `identifiers`."""
-    return [keyed_id(identifier, key) for identifier in identifiers]

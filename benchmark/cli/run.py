@@ -39,7 +39,7 @@ from benchmark.config import PRESETS, load_config
 @click.option(
     "--include-restricted",
     is_flag=True,
-    help="Put images and ids of a restricted source into the card. Don't share such a card.",
+    help="Put images of a restricted source into the card. Don't share such a card.",
 )
 @click.option("--show-config", is_flag=True, help="Print the resolved settings and stop.")
 def command(

@@ -131,8 +131,11 @@ def test_any_text_is_labeled(text):
 
 @given(st.text(alphabet="no ,.?:;()\n-/orvs effusion\u0130\u2019&", max_size=200))
 def test_any_tangle_of_triggers_is_labeled(text):
-    """Punctuation and triggers in any disorder are read without an error."""
-    label_report(text)
+    """Punctuation and triggers in any disorder give labels, each with the evidence behind it."""
+    result = label_report(text)
+    effusion = result.values[OBSERVATIONS.index("Pleural Effusion")]
+    spoken = any(item.observation == "Pleural Effusion" for item in result.evidence)
+    assert spoken != math.isnan(effusion)
 
 
 @given(

@@ -193,7 +193,7 @@ def load_config(
         layers.append((str(file), _read_toml(file)))
     name = preset or (layers[0][1].get("preset") if layers else None) or "synthetic"
     if name not in PRESETS:
-        raise InputError(f"preset {name!r} is unknown{_nearest(str(name), PRESETS)}.")
+        raise InputError(f"preset {name!r} is unknown{_nearest(str(name), PRESETS)}")
     layers.insert(0, (f"preset {name}", _read_preset(name)))
     layers.extend((f"--set {item}", _parse_override(item)) for item in overrides)
     config = dataclasses.replace(Config(), preset=name)
@@ -235,7 +235,7 @@ def _merge(config: Config, values: Mapping[str, Any], where: str) -> Config:
         if name == "preset":
             continue
         if name not in sections:
-            raise InputError(f"{where}: unknown section [{name}]{_nearest(name, sections)}.")
+            raise InputError(f"{where}: unknown section [{name}]{_nearest(name, sections)}")
         if not isinstance(content, Mapping):
             raise InputError(f"{where}: {name} is a section; write [{name}] and keys below it.")
         changed[name] = _merge_section(sections[name], content, f"{where}: {name}")
@@ -246,7 +246,7 @@ def _merge_section(section: Any, content: Mapping[str, Any], where: str) -> Any:
     types_of = typing.get_type_hints(type(section))
     for key in content:
         if key not in types_of:
-            raise InputError(f"{where}.{key} is unknown{_nearest(key, types_of)}.")
+            raise InputError(f"{where}.{key} is unknown{_nearest(key, types_of)}")
     return dataclasses.replace(
         section,
         **{key: _typed(value, types_of[key], f"{where}.{key}") for key, value in content.items()},
@@ -289,7 +289,7 @@ def _nearest(name: str, known: typing.Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; known are {', '.join(sorted(known))}"
+    return f"; known are {', '.join(sorted(known))}."
 
 
 def _check(config: Config) -> Config:

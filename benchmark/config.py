@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cxr.errors import InputError
+from cxr.policy import Blank, Uncertain
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ class SplitConfig:
 class LabelConfig:
     """How -1 and blank become targets."""
 
-    uncertain: Literal["positive", "negative", "ignore"] = "positive"  # the study: U-Ones
-    blank: Literal["negative", "ignore"] = "negative"
+    uncertain: Uncertain = "positive"  # the study: U-Ones
+    blank: Blank = "negative"
 
 
 @dataclass(frozen=True)

@@ -113,6 +113,7 @@ def _train(
         data.cases[LABEL_COLUMNS].to_numpy(float),
         uncertain=config.labels.uncertain,
         blank=config.labels.blank,
+        rng=np.random.default_rng(seed),
     )
     split = data.cases["split"].to_numpy()
     material = TrainingData(

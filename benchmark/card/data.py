@@ -176,6 +176,8 @@ def _policy(value: object) -> str:
         "positive": "counted as present, as in the study",
         "negative": "counted as absent",
         "ignore": "left out",
+        "positive-smoothed": "counted as probably present (a target between 0.55 and 0.85)",
+        "negative-smoothed": "counted as probably absent (a target between 0 and 0.3)",
     }.get(str(value), words.NOT_PROVIDED)
 
 

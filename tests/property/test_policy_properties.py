@@ -1,33 +1,39 @@
+from typing import get_args
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from cxr.policy import targets
+from cxr.policy import Blank, Uncertain, targets
 
 LABELS = npst.arrays(
     float,
     st.tuples(st.integers(0, 8), st.just(14)),
     elements=st.sampled_from([1.0, 0.0, -1.0, np.nan]),
 )
-UNCERTAIN = st.sampled_from(["positive", "negative", "ignore"])
-BLANK = st.sampled_from(["negative", "ignore"])
+UNCERTAIN = st.sampled_from(get_args(Uncertain))
+BLANK = st.sampled_from(get_args(Blank))
 
 
 @given(labels=LABELS, uncertain=UNCERTAIN, blank=BLANK)
 def test_stated_labels_are_never_changed(labels, uncertain, blank):
     """Labels stated present or absent always count, as what they are."""
-    values, counted = targets(labels, uncertain=uncertain, blank=blank)
+    values, counted = targets(
+        labels, uncertain=uncertain, blank=blank, rng=np.random.default_rng(0)
+    )
     stated = np.isin(labels, (0.0, 1.0))
     assert counted[stated].all()
     assert (values[stated] == labels[stated]).all()
 
 
 @given(labels=LABELS, uncertain=UNCERTAIN, blank=BLANK)
-def test_targets_are_0_or_1_and_0_where_ignored(labels, uncertain, blank):
-    """Targets are finite, binary, and 0 where they do not count."""
-    values, counted = targets(labels, uncertain=uncertain, blank=blank)
-    assert np.isin(values, (0, 1)).all()
+def test_targets_are_shares_and_0_where_ignored(labels, uncertain, blank):
+    """Targets lie between 0 and 1, and are 0 where they do not count."""
+    values, counted = targets(
+        labels, uncertain=uncertain, blank=blank, rng=np.random.default_rng(0)
+    )
+    assert ((values >= 0) & (values <= 1)).all()
     assert (values[~counted] == 0).all()
     assert values.shape == counted.shape == labels.shape
 

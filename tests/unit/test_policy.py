@@ -23,6 +23,35 @@ def test_each_policy_does_what_its_name_says(uncertain, blank, expected, counted
     assert (values.dtype, counts.dtype) == (np.float32, bool)
 
 
+@pytest.mark.parametrize(
+    ("uncertain", "low", "high"),
+    [("positive-smoothed", 0.55, 0.85), ("negative-smoothed", 0.0, 0.3)],
+)
+def test_smoothed_targets_fill_their_range_and_leave_stated_labels(uncertain, low, high):
+    """Label smoothing draws uncertain targets evenly between its bounds, and nothing else."""
+    labels = np.tile(LABELS, (4000, 1))
+    values, counted = targets(labels, uncertain=uncertain, rng=np.random.default_rng(0))
+    assert counted.all()
+    assert (values[:, [0, 1, 3]] == [1, 0, 0]).all()
+    drawn = values[:, 2]
+    assert low <= drawn.min() < low + 0.01
+    assert high - 0.01 < drawn.max() <= high
+    assert drawn.mean() == pytest.approx((low + high) / 2, abs=0.01)
+
+
+def test_smoothed_targets_come_from_the_generator_alone():
+    """The same generator draws the same targets; without one, smoothing is refused."""
+    labels = np.full((5, 14), -1.0)
+    once, again, other = (
+        targets(labels, uncertain="positive-smoothed", rng=np.random.default_rng(seed))[0]
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(once, again)
+    assert (once != other).all()
+    with pytest.raises(ValueError, match="give rng"):
+        targets(labels, uncertain="positive-smoothed")
+
+
 def test_the_default_is_the_studys():
     """Uncertain counts as positive and blank as negative unless told otherwise."""
     values, counts = targets(LABELS)

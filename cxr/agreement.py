@@ -88,9 +88,7 @@ def percent_agreement(ratings: Ratings) -> Estimate:
         return _TOO_FEW
     agreed = rated.agreed()
     scaled = rated.share * len(agreed)  # on average 1, so that cases stay as many as they are
-    ends = ratio_interval(
-        np.bincount(rated.patients, scaled * agreed), np.bincount(rated.patients, scaled)
-    )
+    ends = ratio_interval(_by_patient(rated, scaled * agreed), _by_patient(rated, scaled))
     reason = "one patient" if math.isnan(ends.low) else None
     return Estimate(
         float((rated.share * agreed).sum()), ends.low, ends.high, "Wilson, patients", reason
@@ -171,13 +169,17 @@ def _coefficient(rated: Ratings, agreed: Floats, by_chance: Floats) -> Estimate:
 
 def _with_interval(value: float, rated: Ratings, moved: Floats) -> Estimate:
     """Return Student's interval from what each case moves the value by."""
-    patients = np.unique(rated.patients, return_inverse=True)[1]
-    moved_by = np.bincount(patients, rated.share * moved)
+    moved_by = _by_patient(rated, rated.share * moved)
     if len(moved_by) < 2:
         return Estimate(value, reason="one patient")
     error = math.sqrt(len(moved_by) / (len(moved_by) - 1) * float((moved_by**2).sum()))
     if error < 1e-12:
         return Estimate(value, reason="the readers never differed")
-    freedom = patient_freedom(np.bincount(patients, rated.weights))
+    freedom = patient_freedom(_by_patient(rated, rated.weights))
     ends = difference_interval(value, error, freedom)
     return Estimate(value, ends.low, ends.high, METHOD)
+
+
+def _by_patient(rated: Ratings, values: Floats) -> Floats:
+    patients = np.unique(rated.patients, return_inverse=True)[1]
+    return np.bincount(patients, values).astype(np.float64)

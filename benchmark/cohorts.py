@@ -64,6 +64,20 @@ def prepare(config: Config, events: Events) -> Prepared:
     return Prepared(cohort, _cases(cohort), pixels)
 
 
+def image_files(config: Config, events: Events) -> dict[str, Path]:
+    """Return the file of each image by its id in cases.parquet.
+
+    Raises:
+        InputError: the source is not where `config` says.
+    """
+    cohort = _limit(_read(config, events), config)
+    ids = cohort.table["image_id"].tolist()
+    if cohort.restricted:
+        key = id_key()
+        ids = [keyed_id(name, key) for name in ids]
+    return dict(zip(ids, map(Path, cohort.table["image_path"]), strict=True))
+
+
 def _read(config: Config, events: Events) -> Cohort:
     data = config.data
     if data.source == "manifest":

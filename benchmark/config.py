@@ -203,6 +203,25 @@ def load_config(
     return _check(config)
 
 
+def stored_config(
+    values: Mapping[str, Any], *, where: str, overrides: Sequence[str] = ()
+) -> Config:
+    """Return the config that a run wrote down, with `overrides` over it.
+
+    Args:
+        values: as `Config.as_json` gives them; what an older version did not know is default.
+        where: the file to name in a message.
+        overrides: "section.key=value" items.
+
+    Raises:
+        InputError: as `load_config`.
+    """
+    config = _merge(dataclasses.replace(Config(), preset=str(values.get("preset"))), values, where)
+    for item in overrides:
+        config = _merge(config, _parse_override(item), f"--set {item}")
+    return _check(config)
+
+
 def _read_toml(file: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
 """cxr: the domain library of cxr-bench. Reads, labels, splits, measures and explains.
 
-Stable names: `label_report`, `read_radiograph`, and the modules `cxr.metrics`,
+Stable names: `label_report`, `findings_text`, `read_radiograph`, and the modules `cxr.metrics`,
 `cxr.statistics` and `cxr.saliency`.
 """
 
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_HOMES = {"label_report": "cxr.labeling", "read_radiograph": "cxr.dicom"}
+_HOMES = {
+    "findings_text": "cxr.findings",
+    "label_report": "cxr.labeling",
+    "read_radiograph": "cxr.dicom",
+}
 
 
 def __getattr__(name: str) -> Any:

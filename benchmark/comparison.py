@@ -15,6 +15,7 @@ from scipy.stats import norm
 
 from benchmark.config import EvaluationConfig
 from benchmark.evaluation import (
+    NO_SCORES,
     called_from,
     check_logits,
     draw_patients,
@@ -110,6 +111,8 @@ def _compare_observations(
     pairs = []
     for place, name in enumerate(OBSERVATIONS):
         reason = too_few(support(cases, key, place), least)
+        if np.isnan([before[:, place], after[:, place]]).any():
+            reason = NO_SCORES
         if reason is not None:
             missing = {"difference": Estimate.missing(reason).as_json(), "p": None}
             observations[name] = {metric: dict(missing) for metric in COMPARED}

@@ -8,7 +8,6 @@ the scores and the settings alone: equal input gives equal bytes.
 import hashlib
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +39,8 @@ PROTOCOL_VERSION = 1
 """Raised when a metric's definition changes, so that old and new numbers are never mixed."""
 
 LABEL_COLUMNS: list[str] = [f"label:{name}" for name in OBSERVATIONS]
-GROUPS = {"sex": "sex", "age_band": "age", "view": "view"}
-"""Columns that make subgroups, and how they are called."""
 AGGREGATES: tuple[str, ...] = ("macro", "micro", "weighted")
+NO_SCORES = "no scores: the model does not tell this observation"
 
 
 @dataclass(frozen=True)
@@ -89,8 +87,8 @@ def _digest(content: bytes) -> str:
 def read_key(cases: pd.DataFrame, *, labels: Labels, uncertain: Uncertain) -> Key:
     """Return the answers that `cases` holds.
 
-    Blank is absent, as in the study. Hedged is present, or left out where `uncertain` is
-    "excluded".
+    Blank is absent, as in the study; but an observation that is blank in every case was not
+    annotated, and is left out. Hedged is present, or left out where `uncertain` is "excluded".
 
     Args:
         cases: columns "label:<observation>" (1, 0, -1, NaN) and, for "truth",
@@ -112,7 +110,8 @@ def read_key(cases: pd.DataFrame, *, labels: Labels, uncertain: Uncertain) -> Ke
     hedged = stated == UNCERTAIN
     if labels == "truth":
         return Key(_columns(cases, "truth") == 1, np.ones(stated.shape, bool), hedged)
-    counted = ~hedged if uncertain == "excluded" else np.ones(stated.shape, bool)
+    annotated = np.broadcast_to(~np.isnan(stated).all(axis=0), stated.shape)
+    counted = annotated & ~hedged if uncertain == "excluded" else annotated
     return Key((stated == POSITIVE) | hedged, counted, hedged)
 
 
@@ -151,7 +150,8 @@ def evaluate(
     Args:
         cases: one row per image; image_id, patient_id, "label:<observation>" and, where known,
             "truth:<observation>". The caller selects the split and the group.
-        logits: (cases, 14) float, in the order of the rows and of the observations.
+        logits: (cases, 14) float, in the order of the rows and of the observations; a column of
+            NaN where the network does not tell an observation.
         network: the name to write down.
         seed: the training seed to write down.
         settings: threshold, replicates, resampling seed, minimal support.
@@ -188,72 +188,26 @@ def _results(
 ) -> dict[str, Any]:
     """The observations and their averages."""
     draws, cut = draw_patients(cases, settings), called_from(settings)
-    measured = [
-        measure(key.present[rows, place], logits[rows, place], draws.select(rows), cut)
-        for place, rows in enumerate(key.counted.T)
-    ]
-    supports = [support(cases, key, place) for place in range(len(OBSERVATIONS))]
-    reasons = [too_few(found, settings.min_patients) for found in supports]
-    estimable = [one for one, reason in zip(measured, reasons, strict=True) if reason is None]
+    scored = scored_columns(logits)
+    observations: dict[str, Any] = {}
+    estimable = []
+    for place, name in enumerate(OBSERVATIONS):
+        found = support(cases, key, place)
+        if not scored[place]:
+            observations[name] = found | _unscored(found)
+            continue
+        rows = key.counted[:, place]
+        one = measure(key.present[rows, place], logits[rows, place], draws.select(rows), cut)
+        reason = too_few(found, settings.min_patients)
+        observations[name] = found | _reference(one) | _estimates(one, reason)
+        if reason is None:
+            estimable.append(one)
     return {
-        "observations": {
-            name: supports[place]
-            | _reference(measured[place])
-            | _estimates(measured[place], reasons[place])
-            for place, name in enumerate(OBSERVATIONS)
-        },
+        "observations": observations,
         "macro": _average(estimable, by_support=False),
         "weighted": _average(estimable, by_support=True),
         "micro": _micro(key, logits, draws, cut),
     }
-
-
-def evaluate_variants(
-    cases: pd.DataFrame,
-    logits: np.ndarray,
-    *,
-    network: str,
-    seed: int,
-    settings: EvaluationConfig,
-) -> dict[str, dict[str, Any]]:
-    """Return file name -> document: label variants of all cases, then each subgroup.
-
-    Hedged labels as positive, hedged left out and, where it is known, the truth; then, with
-    hedged as positive, each sex, age band and view, unless there is but one.
-
-    Args:
-        cases: as for `evaluate`; columns in `GROUPS` make subgroups, blank values none.
-        logits: (cases, 14) float.
-        network: the name to write down.
-        seed: the training seed to write down.
-        settings: threshold, replicates, resampling seed, minimal support.
-    """
-    variants: dict[str, tuple[Labels, Uncertain]] = {
-        "metrics.json": ("report", "positive"),
-        "metrics.uncertain-excluded.json": ("report", "excluded"),
-    }
-    if has_truth(cases):
-        variants["metrics.truth.json"] = ("truth", "positive")
-    told: dict[str, Any] = {"network": network, "seed": seed, "settings": settings}
-    documents = {
-        name: evaluate(cases, logits, labels=labels, uncertain=uncertain, **told)
-        for name, (labels, uncertain) in variants.items()
-    }
-    for group, rows in subgroups(cases).items():
-        name = f"metrics.{re.sub('[^0-9A-Za-z]+', '-', group).strip('-')}.json"
-        documents[name] = evaluate(cases[rows], logits[rows], group=group, **told)
-    return documents
-
-
-def subgroups(cases: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
-    """Return which cases are in each subgroup, such as "sex=F" or "age=60-79"."""
-    found = {}
-    for column, title in GROUPS.items():
-        values = cases[column].to_numpy(str) if column in cases else np.array([], str)
-        names = [value for value in np.unique(values) if value]
-        if len(names) > 1:
-            found.update({f"{title}={name}": values == name for name in names})
-    return found
 
 
 def dump_document(document: Mapping[str, Any]) -> str:
@@ -275,13 +229,19 @@ def check_logits(cases: pd.DataFrame, logits: np.ndarray, network: str) -> None:
             f"the scores of {network} have shape {logits.shape}; expected "
             f"({len(cases)}, {len(OBSERVATIONS)}), a row per case and a column per observation."
         )
-    wrong = np.argwhere(~np.isfinite(logits))
+    scored = scored_columns(logits)
+    wrong = np.argwhere(~np.isfinite(logits) & (scored | ~scored.any()))
     if len(wrong):
         row, column = wrong[0]
         raise InputError(
             f"the score of {network} for '{OBSERVATIONS[column]}' in row {row + 1} is "
             f"{logits[row, column]}; scores must be finite. Was the training stable?"
         )
+
+
+def scored_columns(logits: np.ndarray) -> NDArray[np.bool_]:
+    """Return (14,) bool: which observations a network tells; the others' columns are all NaN."""
+    return np.asarray(~np.isnan(logits).all(axis=0))
 
 
 def _columns(cases: pd.DataFrame, kind: str) -> Floats:
@@ -309,6 +269,8 @@ def support(cases: pd.DataFrame, key: Key, place: int) -> dict[str, Any]:
 
 def too_few(found: Mapping[str, Any], least: int) -> str | None:
     """Return why an observation of this support is not estimable, or None where it is."""
+    if not found["positives"] + found["negatives"]:
+        return "no case has a label that counts"
     for kind in ("positive", "negative"):
         patients = found[f"{kind}_patients"]
         if patients < least:
@@ -316,17 +278,28 @@ def too_few(found: Mapping[str, Any], least: int) -> str | None:
     return None
 
 
+def _unscored(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands of an observation that the network does not tell."""
+    return (
+        _constant_answers(found["positives"], found["negatives"])
+        | {"confusion": None, "replicates_left_out": None}
+        | {name: Estimate.missing(NO_SCORES).as_json() for name in METRICS}
+    )
+
+
 def _reference(measured: Measured) -> dict[str, Any]:
     """The confusion table, what a constant answer gets, and replicates without both classes."""
     table = measured.table
-    present, absent = table.tp + table.fn, table.fp + table.tn
-    silent = metrics.Confusion(0, 0, present, absent)
-    alarmed = metrics.Confusion(present, absent, 0, 0)
-    return {
+    return _constant_answers(table.tp + table.fn, table.fp + table.tn) | {
         "confusion": {name: int(getattr(table, name)) for name in ("tp", "fp", "fn", "tn")},
-        "always_negative": _pair(silent),
-        "always_positive": _pair(alarmed),
         "replicates_left_out": int(np.isnan(measured.replicates["auroc"]).sum()),
+    }
+
+
+def _constant_answers(present: float, absent: float) -> dict[str, Any]:
+    return {
+        "always_negative": _pair(metrics.Confusion(0, 0, present, absent)),
+        "always_positive": _pair(metrics.Confusion(present, absent, 0, 0)),
     }
 
 
@@ -353,9 +326,10 @@ def _average(measured: Sequence[Measured], *, by_support: bool) -> dict[str, Any
 
 def _micro(key: Key, logits: Floats, draws: PatientResample, cut: float) -> dict[str, Any]:
     """All labels of all observations as one column; and how many cases have every label right."""
-    rows, columns = np.nonzero(key.counted)
+    counted = key.counted & scored_columns(logits)
+    rows, columns = np.nonzero(counted)
     pooled = measure(key.present[rows, columns], logits[rows, columns], draws.select(rows), cut)
-    right = (~key.counted | (key.present == (logits >= cut))).all(axis=1).astype(float)
+    right = (~counted | (key.present == (logits >= cut))).all(axis=1).astype(float)
     sizes = np.bincount(draws.patient).astype(float)
     subset = resampled(
         "subset_accuracy",
@@ -363,7 +337,7 @@ def _micro(key: Key, logits: Floats, draws: PatientResample, cut: float) -> dict
         replicate_means(right[:, None], draws)[0],
         patient_freedom(sizes),
     )
-    over = {"over": int(key.counted.any(axis=0).sum())}
+    over = {"over": int(counted.any(axis=0).sum())}
     return {
         name: entry | over
         for name, entry in (

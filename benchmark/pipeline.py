@@ -13,35 +13,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark.card import (
-    build_card,
-    check_pdf,
-    render_chai,
-    render_html,
-    render_markdown,
-    render_pdf,
-)
+from benchmark.card import check_pdf
+from benchmark.card_files import write_card
 from benchmark.cohorts import LABEL_COLUMNS, Prepared, digest_of, prepare
-from benchmark.comparison import compare
 from benchmark.config import Config
 from benchmark.description import describe_run
 from benchmark.devices import check_precision, resolve_device
-from benchmark.evaluation import evaluate_variants, protocol_of, write_document
+from benchmark.evaluation import protocol_of, write_document
 from benchmark.events import Events
 from benchmark.explanation import explain_run
-from benchmark.figures import draw_figures
 from benchmark.prediction import load_network, predict_split, read_scores
-from benchmark.preflight import preflight
 from benchmark.reading import reading_document
-from benchmark.runs import Run, finish_run, open_run, write_frame, write_text
+from benchmark.runs import Run, finish_run, open_run, write_frame
+from benchmark.scoring import SCORES, evaluate_scores
 from benchmark.training import TrainingData, train_network
-from cxr.errors import InputError
 from cxr.masks import Runs, decode_mask, read_masks
 from cxr.networks import check_weights
 from cxr.observations import OBSERVATIONS
 from cxr.policy import targets
-
-SCORES = "scores.parquet"
 
 
 def run(config: Config, *, results: Path, events: Events) -> Run:
@@ -90,18 +79,6 @@ def check_before(config: Config) -> None:
         check_pdf()
 
 
-def write_card(work: Run, *, pdf: bool, events: Events) -> None:
-    """Draw the figures and render the card in its four forms."""
-    events.stage("Writing the card")
-    draw_figures(work.path)
-    card = build_card(work.path)
-    write_text(work.path / "card.html", render_html(card))
-    write_text(work.path / "MODEL_CARD.md", render_markdown(card))
-    write_text(work.path / "card.chai.xml", render_chai(card))
-    if pdf:
-        (work.path / "card.pdf").write_bytes(render_pdf(card))
-
-
 def _train(
     work: Run, data: Prepared, config: Config, network: str, seed: int, events: Events
 ) -> None:
@@ -130,33 +107,12 @@ def _train(
 
 
 def _evaluate(work: Run, data: Prepared, config: Config, events: Events) -> list[str]:
-    """Write the metrics of every network and their comparison; return the preflight's words.
-
-    Raises:
-        InputError: the preflight saw what would make every number worthless.
-    """
-    events.stage("Evaluating")
-    settings = config.evaluation
-    test = data.cases[data.cases["split"] == "test"]
+    """Write the metrics of every network and their comparison; return the preflight's words."""
     scores = {pair: read_scores(work.network(*pair) / SCORES) for pair in _trained(config)}
-    chosen = {f"{name} seed {seed}": _logits(t, "validate") for (name, seed), t in scores.items()}
-    notices = preflight(data.cases, chosen, settings)
-    for notice in notices:
-        if notice.stops:
-            raise InputError(notice.words)
-        events.say(notice.words)
-    logits = {pair: _logits(table, "test") for pair, table in scores.items()}
-    for (network, seed), values in logits.items():
-        documents = evaluate_variants(test, values, network=network, seed=seed, settings=settings)
-        for name, document in documents.items():
-            write_document(document, work.network(network, seed) / name)
-    seed = config.training.seeds[0]
-    two = {network: logits[network, seed] for network in config.training.networks[:2]}
-    if len(two) == 2:
-        write_document(compare(test, two, settings), work.path / "comparison.json")
+    notices = evaluate_scores(work, data.cases, scores, config.evaluation, events)
     if reading := reading_document(data.cohort):
         write_document(reading, work.path / "label_reading.json")
-    return [notice.words for notice in notices]
+    return notices
 
 
 def _explain(work: Run, data: Prepared, config: Config, events: Events) -> None:
@@ -200,10 +156,6 @@ def _decoded(
         for image_id in image_ids
         if image_id in runs
     }
-
-
-def _logits(scores: pd.DataFrame, split: str) -> np.ndarray:
-    return scores.loc[scores["split"] == split, list(OBSERVATIONS)].to_numpy(float)
 
 
 def _trained(config: Config) -> list[tuple[str, int]]:

@@ -2,7 +2,8 @@
 
 A network whose checkpoint was not loaded, whose outputs stand in another order than the labels,
 or that answers the same for every image still gives AUROCs. These checks read scores and labels
-of the validation set alone; the test set stays unseen.
+of the validation set alone, and the test set stays unseen; score tables without a validation set
+are looked at where they are. Nothing is chosen by what is seen, there are only warnings.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import t as student
 
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation import check_logits, read_key
+from benchmark.evaluation import check_logits, read_key, scored_columns
 from cxr.observations import OBSERVATIONS
 from cxr.statistics import clustered_aurocs, holm
 
@@ -40,27 +41,33 @@ class Notice:
 
 
 def preflight(
-    cases: pd.DataFrame, logits: Mapping[str, np.ndarray], settings: EvaluationConfig
+    cases: pd.DataFrame,
+    logits: Mapping[str, np.ndarray],
+    settings: EvaluationConfig,
+    *,
+    look: str = "validate",
 ) -> list[Notice]:
     """Look at a run before it is evaluated.
 
     Args:
         cases: the table as used, all splits: split, patient_id, "label:<observation>".
-        logits: network -> (validation cases, 14) float, in the order of the validation rows.
+        logits: network -> (cases looked at, 14) float, in the order of their rows; a column of
+            NaN is an observation that the network does not tell.
         settings: the minimal support for a look at the order of observations.
+        look: the split to look at.
 
     Returns:
         What was seen, errors first; empty where all is well.
 
     Raises:
-        InputError: scores that don't fit the validation cases or are not finite.
+        InputError: scores that don't fit the cases or are not finite.
     """
-    validation = cases[cases["split"] == "validate"]
+    shown = cases[cases["split"] == look]
     notices = [*check_patients(cases)]
     for network, scores in logits.items():
-        check_logits(validation, scores, network)
+        check_logits(shown, scores, network)
         varying = check_variation(scores, network)
-        notices += varying or check_order(validation, scores, network, settings.min_patients)
+        notices += varying or check_order(shown, scores, network, settings.min_patients)
     return sorted(notices, key=lambda notice: not notice.stops)
 
 
@@ -87,7 +94,7 @@ def check_variation(logits: np.ndarray, network: str) -> list[Notice]:
         network: the name to say.
     """
     constant = np.ptp(logits, axis=0) <= 1e-6 * np.maximum(1.0, np.abs(logits).max(axis=0))
-    if constant.all():
+    if constant[scored_columns(logits)].all():
         return [
             Notice(
                 f"{network} gives the same scores for every image; were its weights loaded and "
@@ -133,7 +140,7 @@ def check_order(
     for label in known[p_below[known] < SUSPICION]:
         notices.append(
             Notice(
-                f"{network} ranks {OBSERVATIONS[label]} below chance on validation (AUROC "
+                f"{network} ranks {OBSERVATIONS[label]} below chance on {_split(cases)} (AUROC "
                 f"{areas[label, label]:.2f}); is its sign turned, or are labels mixed up?"
             )
         )
@@ -146,30 +153,36 @@ def order_matrix(
     """Score every label by every column.
 
     Returns:
-        (14, 14) AUROC of column j for label i, rows of labels with too few patients NaN;
+        (14, 14) AUROC of column j for label i, NaN in rows of labels with too few patients and
+            for what the network does not tell;
         (14, 14) Holm-adjusted one-sided p that column j is better than column i for label i;
         (14,) Holm-adjusted one-sided p that column i is below chance for label i.
     """
     key = read_key(cases, labels="report", uncertain="positive")
     patients = cases["patient_id"].to_numpy(str)
     size = len(OBSERVATIONS)
+    scored = np.flatnonzero(scored_columns(logits))
     areas, better, below = (
         np.full((size, size), np.nan),
         np.full((size, size), np.nan),
         np.full(size, np.nan),
     )
-    for label in range(size):
-        found = clustered_aurocs(key.present[:, label], logits, patients)
+    for own, label in enumerate(scored):
+        found = clustered_aurocs(key.present[:, label], logits[:, scored], patients)
         if min(found.positive_patients, found.negative_patients) < max(2, min_patients):
             continue
-        areas[label] = found.auroc
+        areas[label, scored] = found.auroc
         variance = found.covariance.diagonal()
-        spread = variance + variance[label] - 2 * found.covariance[label]
+        spread = variance + variance[own] - 2 * found.covariance[own]
         freedom = min(found.positive_patients, found.negative_patients) - 1
-        better[label] = _one_sided(found.auroc - found.auroc[label], spread, freedom)
+        better[label, scored] = _one_sided(found.auroc - found.auroc[own], spread, freedom)
         better[label, label] = np.nan
-        below[label] = _one_sided(0.5 - found.auroc[label], variance[label], freedom)
+        below[label] = _one_sided(0.5 - found.auroc[own], variance[own], freedom)
     return areas, holm(better.ravel()).reshape(better.shape), holm(below)
+
+
+def _split(cases: pd.DataFrame) -> str:
+    return {"validate": "validation"}.get(str(cases["split"].iloc[0]), "the test cases")
 
 
 def _cycles(assigned: Mapping[int, int]) -> list[list[int]]:

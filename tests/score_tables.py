@@ -7,8 +7,9 @@ import pandas as pd
 
 from benchmark.comparison import compare
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation import evaluate_variants, write_document
+from benchmark.evaluation import write_document
 from benchmark.runs import write_json
+from benchmark.variants import evaluate_variants
 from cxr.observations import OBSERVATIONS
 
 PREVALENCE = (0.3, 0.1, 0.2, 0.3, 0.1, 0.2, 0.15, 0.15, 0.25, 0.1, 0.25, 0.01, 0.08, 0.3)

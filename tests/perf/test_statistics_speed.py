@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmark.comparison import compare
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation import evaluate_variants
+from benchmark.variants import evaluate_variants
 from cxr.statistics import ranked_replicates, resample_patients
 from tests.score_tables import make_cases, make_logits
 

@@ -10,12 +10,12 @@ import pytest
 from benchmark.config import Config, EvaluationConfig
 from benchmark.evaluation import (
     METRICS,
+    NO_SCORES,
     dump_document,
     evaluate,
-    evaluate_variants,
     protocol_of,
-    subgroups,
 )
+from benchmark.variants import evaluate_variants, subgroups
 from cxr import metrics
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
@@ -216,8 +216,37 @@ def test_an_observation_that_is_always_hedged(cases: pd.DataFrame, logits: np.nd
     document = evaluate(table, logits, network="n", seed=0, settings=QUICK, uncertain="excluded")
     found = document["observations"]["Edema"]
     assert found["positives"] == found["negatives"] == 0
-    assert found["auroc"]["reason"] == "0 positive patients; at least 10 are needed"
+    assert found["auroc"]["reason"] == "no case has a label that counts"
     assert found["always_negative"] == {"accuracy": None, "f1": None}
+    assert document["micro"]["auroc"]["over"] == 13
+
+
+def test_an_observation_that_the_network_does_not_tell(
+    cases: pd.DataFrame, logits: np.ndarray
+) -> None:
+    """A column of NaN is no output: a reason in its place, and averages go without it."""
+    fewer = np.where(np.arange(14) == 5, np.nan, logits)
+    document = evaluate(cases, fewer, network="n", seed=0, settings=QUICK)
+    whole = evaluate(cases, logits, network="n", seed=0, settings=QUICK)
+    found = document["observations"]["Edema"]
+    assert {found[name]["reason"] for name in METRICS} == {NO_SCORES}
+    assert (found["confusion"], found["positives"] > 0) == (None, True)
+    assert document["macro"]["auroc"]["over"] == whole["macro"]["auroc"]["over"] - 1
+    assert document["micro"]["auroc"]["over"] == 13
+    present = cases[[f"label:{name}" for name in OBSERVATIONS]].isin((1.0, -1.0)).to_numpy()
+    kept = np.arange(14) != 5
+    right = (present == (logits >= 0))[:, kept].all(axis=1).mean()
+    assert document["micro"]["subset_accuracy"]["estimate"] == pytest.approx(right)
+    assert document["observations"]["Pneumonia"] == whole["observations"]["Pneumonia"]
+
+
+def test_an_observation_that_nobody_annotated(cases: pd.DataFrame, logits: np.ndarray) -> None:
+    """Blank in every case is not annotated, so it is no string of negatives in the micro mean."""
+    table = cases.assign(**{"label:Edema": np.nan})
+    document = evaluate(table, logits, network="n", seed=0, settings=QUICK)
+    found = document["observations"]["Edema"]
+    assert found["positives"] == found["negatives"] == 0
+    assert found["auroc"]["reason"] == "no case has a label that counts"
     assert document["micro"]["auroc"]["over"] == 13
 
 
@@ -234,9 +263,10 @@ def test_a_single_case() -> None:
         (lambda c, x: (c[:0], x[:0]), "no test cases"),
         (lambda c, x: (c, x[:, :13]), r"densenet121 have shape .*13\); expected"),
         (
-            lambda c, x: (c, np.where(np.arange(14) == 2, np.nan, x)),
+            lambda c, x: (c, np.where(np.eye(len(x), 14, 2) == 1, np.nan, x)),
             "'Cardiomegaly' in row 1 is nan",
         ),
+        (lambda c, x: (c, np.full_like(x, np.nan)), "'No Finding' in row 1 is nan"),
         (lambda c, x: (c.drop(columns="label:Edema"), x), "'label:Edema' is missing"),
         (lambda c, x: (c.assign(**{"label:Edema": 2.0}), x), "the label of 'Edema' is 2"),
     ],

@@ -128,3 +128,23 @@ def test_too_few_validation_patients_are_not_judged() -> None:
     """A validation set too small to tell anything raises no notice."""
     few = make_cases(patients=6).assign(split="validate")
     assert _words(few, -make_logits(few)) == []
+
+
+def test_what_a_network_does_not_tell_is_not_looked_at(
+    cases: pd.DataFrame, logits: np.ndarray
+) -> None:
+    """A model with fewer outputs is no suspect; those that it has are looked at all the same."""
+    fewer = np.where(np.arange(14) == 5, np.nan, logits)
+    assert _words(cases, fewer) == []
+    order = np.arange(14)
+    order[[3, 10]] = 10, 3
+    assert "another order" in _words(cases, fewer[:, order])[0]
+
+
+def test_without_a_validation_set_it_looks_at_the_cases_there_are(
+    cases: pd.DataFrame, logits: np.ndarray
+) -> None:
+    """Score tables have test cases alone; a turned sign is seen there, and the words say where."""
+    turned = np.where(np.arange(14) == 5, -logits, logits)
+    found = preflight(cases.assign(split="test"), {"n": turned}, SETTINGS, look="test")
+    assert "below chance on the test cases" in found[0].words

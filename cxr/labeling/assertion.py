@@ -111,6 +111,7 @@ class _Reader:
     barrier: int = 0
     tip: bool = False
     prior: bool = False
+    differing: bool = False
 
     def read(self, place: int, letter: str) -> None:
         if letter in NOUNS:
@@ -288,6 +289,13 @@ class _Reader:
         else:
             self._after(place, "H")
 
+    def _differential_for(self, place: int, letter: str) -> None:
+        self.differing = True
+
+    def _includes(self, place: int, letter: str) -> None:
+        if self.differing:
+            self._open("u", place)
+
     def _suggests(self, place: int, letter: str) -> None:
         if self.scope in ("n", "w", "e"):
             return
@@ -440,7 +448,7 @@ class _Reader:
 
     def _noun_follows(self, place: int) -> bool:
         """Whether a trigger that can act both ways acts forward."""
-        return self._next(place, "xMdjowC^sp|+0BZcgA") in NOUNS
+        return self._next(place, "xMdjowC^sp|+0BcgA") in NOUNS
 
     def _finding_follows(self, place: int) -> bool:
         return any(letter in NOUNS for letter in self.shape[place + 1 : place + 30])
@@ -459,6 +467,8 @@ _STEPS = {
     "w": _Reader._new,
     "h": _Reader._possible_before,
     "u": _Reader._differential,
+    "5": _Reader._differential_for,
+    "6": _Reader._includes,
     "?": _Reader._setting,
     "g": _Reader._suggests,
     "p": _Reader._possible_either,

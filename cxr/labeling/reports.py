@@ -21,7 +21,7 @@ from cxr.observations import (
     UNCERTAIN,
 )
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised by hand with every change of code that can change a label."""
 
 SECTION_MODES = ("all", "mimic")

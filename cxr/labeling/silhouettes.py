@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 STATES = frozenset("+^0BKsCNkH")
 _MENTIONS = frozenset("FfJGUDOZ")
+_FOUND = tuple(_MENTIONS)
 _FAR = 48
 _FEW = 8
 """How far back a decision looks, so that the pass stays linear."""
@@ -116,7 +117,8 @@ class _Reader:
         self.since = ""
 
     def _state(self, place: int, letter: str) -> None:
-        state = "" if self.since.rstrip("x")[-1:] == "~" else self._judge(letter)
+        former = self.since.rstrip("x")[-1:] == "~"
+        state = "" if former or self._is_of_a_finding(place, letter) else self._judge(letter)
         if state:
             apart = not self.group or self.stated or any(c in self.since for c in ",&")
             if apart and self._subject_follows(place):
@@ -146,6 +148,14 @@ class _Reader:
         if letter == "N" and not negated:
             return "s"
         return "?" if doubted and state in "+0" else state
+
+    def _is_of_a_finding(self, place: int, letter: str) -> bool:
+        """Whether a size is a finding's: "cannot be assessed because of the large effusion"."""
+        return (
+            letter in "+^"
+            and self.stated
+            and self.shape[place + 1 : place + 4].lstrip("xM")[:1] in _FOUND
+        )
 
     def _subject_follows(self, place: int) -> bool:
         for letter in self.shape[place + 1 : place + 7]:

@@ -41,6 +41,8 @@ TRIGGER_KINDS = {
     "kept": "k",
     "possible before": "h",
     "differential": "u",
+    "differential for": "5",
+    "includes": "6",
     "setting": "?",
     "suggests": "g",
     "consistent": "c",

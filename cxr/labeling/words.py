@@ -40,12 +40,12 @@ _WORDS = re.compile(
     re.VERBOSE,
 )
 _ENDING_QUESTION = re.compile(r"(?<=[^\s(])\?(?=\s|$|[.)])")
-_SKIPPED = re.compile(r"x{3,}")
+_SKIPPED = re.compile(r"\bx{3,}\b")
 _ENDINGS = frozenset(".;!\n")
 
 
 def fold_text(text: str) -> str:
-    """Return `text` in lower case with plain quotes, dashes and spaces; same length."""
+    """Return `text` in lower case, with plain quotes and dashes, less XXXX; of the same length."""
     if text.isascii():
         folded = text.lower()
     else:
@@ -55,6 +55,8 @@ def fold_text(text: str) -> str:
         folded = lowered.translate(_FOLDS)
     if "\r" in folded:
         folded = folded.replace("\r", " ")
+    if "xxx" in folded:
+        folded = _SKIPPED.sub(lambda match: " " * len(match[0]), folded)
     return _ENDING_QUESTION.sub("\x02", folded) if "?" in folded else folded
 
 
@@ -110,8 +112,6 @@ class Lexicon(dict[str, str]):
             return BOUNDARY
         if not word[0].isalnum():
             return self._known.get(word[0], UNKNOWN)
-        if _SKIPPED.fullmatch(word):
-            return UNKNOWN
         if MIN_FORGIVEN <= len(word) <= MAX_FORGIVEN and word.isascii() and word.isalpha():
             found = {
                 near

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cxr.errors import InputError
+from cxr.observations import OBSERVATIONS
 from cxr.policy import Blank, Uncertain
 
 
@@ -69,6 +70,8 @@ class LabelConfig:
 
     uncertain: Uncertain = "positive"  # the study: U-Ones
     blank: Blank = "negative"
+    per_observation: Mapping[str, Uncertain] = field(default_factory=dict)  # {Edema = "negative"}
+    hierarchy: bool = False  # a positive Edema makes Lung Opacity positive, and so on
 
 
 @dataclass(frozen=True)
@@ -160,13 +163,19 @@ class Config:
             lines.append(f"\n[{name}]")
             for key, value in section.items():
                 comment = "# " if value is None else ""
-                lines.append(f"{comment}{key} = {json.dumps(value)}")
+                lines.append(f"{comment}{key} = {_toml(value)}")
         return "\n".join(lines)
 
     def digest(self) -> str:
         """Return 8 hexadecimal digits that name this config."""
         text = json.dumps(self.as_json(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{json.dumps(k)} = {json.dumps(v)}' for k, v in value.items())}}}"
+    return json.dumps(value)
 
 
 PRESETS: tuple[str, ...] = ("synthetic", "mimic-cxr", "study")
@@ -285,6 +294,8 @@ def _typed(value: Any, wanted: Any, where: str) -> Any:
         return None if value is None else _typed(value, arguments[0], where)
     if origin is tuple:
         return _typed_tuple(value, arguments, where)
+    if origin is Mapping:
+        return _typed_table(value, arguments[1], where)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
@@ -303,6 +314,16 @@ def _typed_tuple(value: Any, arguments: tuple[Any, ...], where: str) -> tuple[An
     if Ellipsis not in arguments and len(value) != len(arguments):
         raise InputError(f"{where} is {value!r}; expected {len(arguments)} values.")
     return tuple(_typed(item, arguments[0], where) for item in value)
+
+
+def _typed_table(value: Any, wanted: Any, where: str) -> dict[str, Any]:
+    """Return a table by observation."""
+    if not isinstance(value, Mapping):
+        raise InputError(f'{where} is {value!r}; expected a table, as {{Edema = "negative"}}.')
+    for name in value:
+        if name not in OBSERVATIONS:
+            raise InputError(f"{where}: {name!r} is no observation{_nearest(name, OBSERVATIONS)}")
+    return {name: _typed(item, wanted, f"{where}.{name}") for name, item in value.items()}
 
 
 def _nearest(name: str, known: typing.Iterable[str]) -> str:

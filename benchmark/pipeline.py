@@ -88,8 +88,7 @@ def _train(
         return
     wanted, counted = targets(
         data.cases[LABEL_COLUMNS].to_numpy(float),
-        uncertain=config.labels.uncertain,
-        blank=config.labels.blank,
+        **vars(config.labels),
         rng=np.random.default_rng(seed),
     )
     split = data.cases["split"].to_numpy()

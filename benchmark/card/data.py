@@ -153,6 +153,8 @@ def build_label_facts(evidence: Evidence) -> tuple[Fact, ...]:
     version = evidence.value("run.json#labels.labeler_version")
     uncertain = evidence.value("run.json#config.labels.uncertain")
     blank = evidence.value("run.json#config.labels.blank")
+    own = evidence.value("run.json#config.labels.per_observation")
+    raised = evidence.value("run.json#config.labels.hierarchy")
     return (
         Fact(
             "Labels come from",
@@ -165,6 +167,11 @@ def build_label_facts(evidence: Evidence) -> tuple[Fact, ...]:
         ),
         Fact("Labeler version", str(version) if version else words.NOT_PROVIDED),
         Fact("Hedged (-1), in training", _policy(uncertain)),
+        *(
+            Fact(f"Hedged {name}, in training", _policy(policy))
+            for name, policy in (own or {}).items()
+        ),
+        *([Fact("Kinds raise", "what they are a kind of, in training")] if raised else []),
         Fact("Not mentioned, in training", _policy(blank)),
         Fact("Hedged, in testing", "counted as present; left out beside it"),
         Fact("Not mentioned, in testing", "counted as absent"),
@@ -178,6 +185,7 @@ def _policy(value: object) -> str:
         "ignore": "left out",
         "positive-smoothed": "counted as probably present (a target between 0.55 and 0.85)",
         "negative-smoothed": "counted as probably absent (a target between 0 and 0.3)",
+        "class": "a class of their own beside present and absent",
     }.get(str(value), words.NOT_PROVIDED)
 
 

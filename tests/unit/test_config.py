@@ -54,6 +54,16 @@ def test_file_may_name_its_preset(tmp_path: Path) -> None:
     assert load_config(file=file).data.source == "mimic-cxr"
 
 
+def test_a_table_by_observation_survives_toml(tmp_path: Path) -> None:
+    """A policy per observation is read, printed as TOML, and read again as it was."""
+    item = 'labels.per_observation={Edema = "negative", "Pleural Effusion" = "class"}'
+    config = load_config(overrides=[item])
+    assert config.labels.per_observation == {"Edema": "negative", "Pleural Effusion": "class"}
+    file = tmp_path / "config.toml"
+    file.write_text(config.as_toml())
+    assert load_config(file=file) == config
+
+
 def test_digest_names_the_content() -> None:
     """Equal configs have equal digests; a changed value changes it."""
     assert load_config().digest() == load_config().digest()
@@ -73,6 +83,10 @@ def test_digest_names_the_content() -> None:
         ("split.fractions=[0.5, 0.5]", "expected 3 values"),
         ("split.fractions=[0.5, 0.1, 0.1]", "in all 1"),
         ("data.source=mimic-cxr", "data.path is empty"),
+        ("labels.uncertain=positiv", "expected one of positive, negative, ignore"),
+        ('labels.per_observation={Oedema="ignore"}', "'Oedema' is no observation; did you mean 'Ed"),
+        ('labels.per_observation={Edema="maybe"}', "Edema is 'maybe'; expected one of positive"),
+        ("labels.per_observation=ignore", "expected a table"),
         ("epochs", "expected section.key=value"),
     ],
 )

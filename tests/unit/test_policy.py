@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cxr.policy import targets
+from cxr.observations import OBSERVATIONS
+from cxr.policy import propagate, targets
 
 LABELS = np.array([[1.0, 0.0, -1.0, np.nan]])
 
@@ -12,11 +13,13 @@ LABELS = np.array([[1.0, 0.0, -1.0, np.nan]])
         ("positive", "negative", [1, 0, 1, 0], [True, True, True, True]),
         ("negative", "negative", [1, 0, 0, 0], [True, True, True, True]),
         ("ignore", "negative", [1, 0, 0, 0], [True, True, False, True]),
+        ("class", "negative", [1, 0, -1, 0], [True, True, True, True]),
         ("positive", "ignore", [1, 0, 1, 0], [True, True, True, False]),
+        ("ignore", "ignore", [1, 0, 0, 0], [True, True, False, False]),
     ],
 )
 def test_each_policy_does_what_its_name_says(uncertain, blank, expected, counted):
-    """U-Ones, U-Zeros and U-Ignore, and blank as negative or ignored."""
+    """U-Ones, U-Zeros, U-Ignore and U-MultiClass, and blank as negative or ignored."""
     values, counts = targets(LABELS, uncertain=uncertain, blank=blank)
     assert values.tolist() == [expected]
     assert counts.tolist() == [counted]
@@ -52,6 +55,53 @@ def test_smoothed_targets_come_from_the_generator_alone():
         targets(labels, uncertain="positive-smoothed")
 
 
+def test_an_observation_may_have_its_own_policy():
+    """Those named in the table follow it, the others the general policy."""
+    labels = np.full((1, 14), -1.0)
+    table = {"Edema": "negative", "Consolidation": "ignore", "Cardiomegaly": "class"}
+    values, counted = targets(labels, per_observation=table)
+    by_name = dict(zip(OBSERVATIONS, zip(values[0], counted[0], strict=True), strict=True))
+    assert by_name.pop("Edema") == (0, True)
+    assert by_name.pop("Consolidation") == (0, False)
+    assert by_name.pop("Cardiomegaly") == (-1, True)
+    assert set(by_name.values()) == {(1, True)}
+
+
+NAN = np.nan
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        # a child, what it is, its parent before and after
+        (("Pneumonia", 1.0, "Consolidation", NAN), 1.0),
+        (("Pneumonia", 1.0, "Consolidation", 0.0), 1.0),
+        (("Pneumonia", 1.0, "Consolidation", -1.0), 1.0),
+        (("Edema", -1.0, "Lung Opacity", NAN), -1.0),
+        (("Edema", -1.0, "Lung Opacity", 0.0), -1.0),
+        (("Edema", -1.0, "Lung Opacity", 1.0), 1.0),
+        (("Cardiomegaly", 0.0, "Enlarged Cardiomediastinum", NAN), NAN),
+        (("Cardiomegaly", 0.0, "Enlarged Cardiomediastinum", -1.0), -1.0),
+        (("Cardiomegaly", NAN, "Enlarged Cardiomediastinum", 0.0), 0.0),
+        # over two steps, and between those that are no kin
+        (("Pneumonia", 1.0, "Lung Opacity", NAN), 1.0),
+        (("Pneumothorax", 1.0, "Lung Opacity", NAN), NAN),
+    ],
+)
+def test_a_parent_is_at_least_as_present_as_its_kinds(given, expected):
+    """Presence and doubt rise from child to parent; absence does not, and nothing is lowered."""
+    child, value, parent, before = given
+    labels = np.full((1, 14), np.nan)
+    labels[0, OBSERVATIONS.index(child)] = value
+    labels[0, OBSERVATIONS.index(parent)] = before
+    raised = propagate(labels)
+    np.testing.assert_equal(raised[0, OBSERVATIONS.index(parent)], expected)
+    np.testing.assert_equal(raised[0, OBSERVATIONS.index(child)], value)
+    assert targets(labels, hierarchy=True)[0][0, OBSERVATIONS.index(parent)] == (
+        1 if expected in (1, -1) else 0
+    )
+
+
 def test_the_default_is_the_studys():
     """Uncertain counts as positive and blank as negative unless told otherwise."""
     values, counts = targets(LABELS)
@@ -73,8 +123,14 @@ def test_another_label_is_refused(wrong):
         targets(np.array([[1.0, wrong]]))
 
 
-@pytest.mark.parametrize("options", [{"uncertain": "maybe"}, {"blank": "positive"}])
+@pytest.mark.parametrize("options", [
+        {"uncertain": "maybe"},
+        {"blank": "positive"},
+        {"per_observation": {"Edema": "maybe"}},
+        {"per_observation": {"Oedema": "ignore"}},
+    ],
+)
 def test_an_unknown_policy_is_refused(options):
-    """A policy that is not known raises, with the choices."""
+    """A policy or observation that is not known raises, with the choices."""
     with pytest.raises(ValueError, match="choose"):
-        targets(LABELS, **options)
+        targets(np.zeros((1, 14)), **options)

@@ -10,11 +10,12 @@ Every step takes the image table and returns it with columns added; a column `re
 row is left out and is empty where it stays.
 """
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -24,10 +25,11 @@ from cxr.dicom.header import standard_view
 from cxr.errors import InputError, RadiographError
 from cxr.observations import OBSERVATIONS
 from cxr.parallel import run_parallel
+from cxr.sources.assembly import assemble, filter_views, leave_out
 from cxr.sources.mimic_files import Reports, find_file, find_images, find_reports, find_tree
-from cxr.sources.tables import exclusion_table, read_labels, read_table
+from cxr.sources.tables import read_labels, read_table
 from cxr.splits import check_split
-from cxr.studies import Cohort, validate_studies
+from cxr.studies import Cohort
 
 
 def read_mimic(
@@ -83,7 +85,7 @@ def read_mimic(
         table["position"].map(standard_view).isin(views) & (people is None)
     )
     table = _with_headers(table, asked, jobs=jobs, progress=progress)
-    table = _with_people(_filter_views(table, views), people)
+    table = _with_people(filter_views(table, views), people)
     table = _with_reports(table, find_reports(root, tree, reports), needed=labels == "report")
     if labels != "report":
         table = _with_labels(table, labels, folder)
@@ -108,6 +110,8 @@ def _needed_table(name: str, folder: Path, key: str) -> Path:
 def _with_metadata(table: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     """Add `position` (the view's own words) and `year`; both empty where no table tells."""
     path = _table_file("metadata", folder)
+    if path is None and not table["image_path"].str.endswith(".dcm").any():
+        path = _needed_table("metadata", folder, "a tree of JPEG, which names no views,")
     if path is None:
         return table.assign(position="", year=""), {}
     metadata = read_table(path, required=("dicom_id", "ViewPosition", "StudyDate"))
@@ -155,18 +159,6 @@ def _try_header(path: str) -> Header | str:
         return str(error).removeprefix(f"{path}: ")
 
 
-def _filter_views(table: pd.DataFrame, views: tuple[str, ...]) -> pd.DataFrame:
-    """Add `view`, and leave out every other view than `views`."""
-    standard = table["position"].map({p: standard_view(p) for p in table["position"].unique()})
-    named = standard.where(standard != "", table["position"]).str.upper()
-    wrong = np.where(
-        named == "",
-        "the view is not known",
-        "view " + named + " is not among " + ", ".join(views),
-    )
-    return _leave_out(table.assign(view=standard), ~standard.isin(views), wrong)
-
-
 def _patients(given: Path | None, folder: Path, root: Path) -> pd.DataFrame | None:
     """Return MIMIC-IV's patients by subject_id; None where the table is not there."""
     if given and not Path(given).is_file():
@@ -208,7 +200,7 @@ def _with_reports(table: pd.DataFrame, reports: Reports, *, needed: bool) -> pd.
     wrong = np.array(
         ["the report is missing" if text is None else "the report is empty" for text in found]
     )
-    return _leave_out(table, table["report"].str.strip() == "", wrong)
+    return leave_out(table, table["report"].str.strip() == "", wrong)
 
 
 def _with_labels(table: pd.DataFrame, name: str, folder: Path) -> pd.DataFrame:
@@ -220,7 +212,7 @@ def _with_labels(table: pd.DataFrame, name: str, folder: Path) -> pd.DataFrame:
     joined = labels.reindex(table["study_id"]).set_index(table.index)
     unlisted = ~table["study_id"].isin(labels.index)
     reason = f"the study has no row in the {name} table"
-    return _leave_out(pd.concat([table, joined], axis=1), unlisted, reason)
+    return leave_out(pd.concat([table, joined], axis=1), unlisted, reason)
 
 
 def _with_official_split(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -238,13 +230,7 @@ def _with_official_split(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     places = rows.drop_duplicates("dicom_id").set_index("dicom_id")["split"]
     split = table["image_id"].map(places).fillna("")
     reason = "the image has no row in the official split table"
-    return _leave_out(table.assign(split=split), split == "", reason)
-
-
-def _leave_out(table: pd.DataFrame, rows: pd.Series, reason: Any) -> pd.DataFrame:
-    """Return the table with `reason` set on `rows` that are not left out already."""
-    fresh = rows & (table["reason"] == "")
-    return table.assign(reason=np.where(fresh, reason, table["reason"]))
+    return leave_out(table.assign(split=split), split == "", reason)
 
 
 def _cohort(
@@ -254,32 +240,24 @@ def _cohort(
     label_source: str,
     restricted: bool | None,
 ) -> Cohort:
-    kept = table["reason"] == ""
-    left_out = table.loc[~kept, ["image_id", "study_id", "patient_id", "reason"]]
-    if not kept.any():
-        why = left_out["reason"].value_counts()
-        raise InputError(
-            f"{root}: none of the {len(table)} images can be used; most often: {why.index[0]} "
-            f"({why.iloc[0]} images)."
-        )
-    studies = validate_studies(
-        table[kept].drop(columns=["reason", "position", "year"]), where=str(root)
-    )
     made = _synthetic(root)
+    cohort = assemble(
+        table.drop(columns="year"),
+        name="Synthetic cohort" if made else "MIMIC-CXR",
+        where=root,
+        restricted=not made if restricted is None else restricted,
+        label_source=label_source,
+        notes={**made, **notes},
+    )
     truth = root / "truth" / "truth.csv"
     meant = root / "truth" / "meant.csv"
     masks = root / "truth" / "masks.json"
-    return Cohort(
-        name="Synthetic cohort" if made else "MIMIC-CXR",
-        table=studies,
-        exclusions=exclusion_table(left_out.itertuples(index=False)),
-        restricted=not made if restricted is None else restricted,
+    return dataclasses.replace(
+        cohort,
         synthetic=bool(made),
-        label_source=label_source,
-        truth=_read_truth(truth, studies) if truth.is_file() else None,
-        meant=_read_meant(meant, studies) if meant.is_file() else None,
+        truth=_read_truth(truth, cohort.table) if truth.is_file() else None,
+        meant=_read_meant(meant, cohort.table) if meant.is_file() else None,
         masks=masks if masks.is_file() else None,
-        notes={**made, **notes},
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
-from cxr.sources import read_manifest
+from cxr.sources.manifest import read_manifest
 from tests.dicom_writer import phantom, write_dicom
 
 PLAIN = """image_path,patient_id,view,sex,age,report,split

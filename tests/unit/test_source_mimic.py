@@ -9,7 +9,7 @@ import pytest
 
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
-from cxr.sources import read_mimic
+from cxr.sources.mimic import read_mimic
 from tests.dicom_writer import phantom, write_dicom
 
 IMAGES = (  # dicom_id, subject_id, study_id, ViewPosition

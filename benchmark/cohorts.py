@@ -6,6 +6,7 @@ restricted, an original id.
 
 import dataclasses
 import hashlib
+import inspect
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,7 @@ from cxr.errors import InputError
 from cxr.keys import keyed_id
 from cxr.labeling import label_reports
 from cxr.observations import OBSERVATIONS
-from cxr.sources.manifest import read_manifest
-from cxr.sources.mimic import read_mimic
+from cxr.sources import SOURCES
 from cxr.splits import check_split, limit_patients, split_patients
 from cxr.studies import SPLITS, Cohort
 from cxr.synth.cohort import COHORT_VERSION, write_cohort
@@ -79,31 +79,23 @@ def image_files(config: Config, events: Events) -> dict[str, Path]:
 
 
 def _read(config: Config, events: Events) -> Cohort:
+    """Read the source through its adapter, which is given the settings that it knows."""
     data = config.data
-    if data.source == "manifest":
-        if data.labels not in ("report", "columns"):
-            raise InputError(
-                f'data.labels is "{data.labels}"; a manifest has labels from "report" or "columns".'
-            )
-        return read_manifest(
-            Path(data.path), labels=data.labels, views=data.views, restricted=data.restricted
-        )
-    if data.labels == "columns":
-        raise InputError(
-            'data.labels is "columns"; MIMIC-CXR\'s labels are "report", "chexpert" or "negbio".'
-        )
     root = _synthetic_cohort(config, events) if data.source == "synthetic" else Path(data.path)
     events.stage("Reading studies")
-    return read_mimic(
-        root,
-        reports=Path(data.reports) if data.reports else None,
-        tables=Path(data.tables) if data.tables else None,
-        patients=Path(data.patients) if data.patients else None,
-        views=data.views,
-        labels=data.labels,
-        split=config.split.method,
-        restricted=data.restricted,
-    )
+    adapter = SOURCES[data.source].read
+    settings = {
+        "reports": Path(data.reports) if data.reports else None,
+        "tables": Path(data.tables) if data.tables else None,
+        "patients": Path(data.patients) if data.patients else None,
+        "views": data.views,
+        "labels": data.labels,
+        "split": config.split.method,
+        "restricted": data.restricted,
+        "jobs": joblib.cpu_count(),
+    }
+    known = inspect.signature(adapter).parameters
+    return adapter(root, **{name: value for name, value in settings.items() if name in known})
 
 
 def _synthetic_cohort(config: Config, events: Events) -> Path:
@@ -196,10 +188,25 @@ def _split(table: pd.DataFrame, config: Config) -> pd.Series:
                 f"{missing} images stand in no official split; give the split table with "
                 '--set data.tables=FOLDER, or use split.method = "seeded".'
             )
-        return table["split"]
+        return _with_validation(table, config)
     return split_patients(
         table["patient_id"], seed=config.split.seed, fractions=config.split.fractions
     )
+
+
+def _with_validation(table: pd.DataFrame, config: Config) -> pd.Series:
+    """Return the official split; one without a validation part gets it from its training part.
+
+    Patients are drawn by `split.seed`, in the proportion of `split.fractions`.
+    """
+    if "validate" in set(table["split"]):
+        return table["split"]
+    train, validate, _ = config.split.fractions
+    share = validate / (train + validate)
+    drawn = split_patients(
+        table["patient_id"], seed=config.split.seed, fractions=(1 - share, share, 0)
+    )
+    return table["split"].where(table["split"] != "train", drawn)
 
 
 def _check_splits_filled(table: pd.DataFrame) -> None:

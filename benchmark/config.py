@@ -20,21 +20,33 @@ from typing import Any, Literal
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
 from cxr.policy import Blank, Uncertain
+from cxr.sources import SOURCES
 
 
 @dataclass(frozen=True)
 class DataConfig:
     """Where the images and reports are, and which of them count."""
 
-    source: Literal["synthetic", "mimic-cxr", "manifest"] = "synthetic"
-    path: str = ""  # root folder (MIMIC) or CSV file (manifest); the synthetic cohort needs none
-    reports: str = ""  # MIMIC: root of the reports, where they are not under `path`
-    tables: str = ""  # MIMIC: folder of the metadata, split and label tables
+    source: Literal[
+        "synthetic",
+        "mimic-cxr",
+        "mimic-cxr-jpg",
+        "chexpert",
+        "nih",
+        "vindr",
+        "padchest",
+        "openi",
+        "manifest",
+    ] = "synthetic"
+    path: str = ""  # root folder, or CSV file (manifest); the synthetic cohort needs none
+    reports: str = ""  # MIMIC, Open-i: root of the reports, where they are not under `path`
+    tables: str = ""  # folder of the set's tables, where they are not under `path`
     patients: str = ""  # MIMIC-IV's patients.csv(.gz), for sex and age
     views: tuple[str, ...] = ("PA", "AP")  # laterals look different and are not what is asked
-    labels: Literal["report", "chexpert", "negbio", "columns"] = "report"
+    # Where a source has no reports, what it has is the default: the set's "own" annotations.
+    labels: Literal["report", "chexpert", "negbio", "columns", "own"] = "report"
     max_excluded: float = 0.2  # a larger share of unreadable images stops the run
-    restricted: bool | None = None  # None: as the source says (MIMIC is)
+    restricted: bool | None = None  # None: as the source says (MIMIC is, NIH is not)
 
 
 @dataclass(frozen=True)
@@ -209,6 +221,9 @@ def load_config(
     config = dataclasses.replace(Config(), preset=name)
     for where, values in layers:
         config = _merge(config, values, where)
+    if not any("labels" in values.get("data", {}) for _, values in layers):
+        usual = SOURCES[config.data.source].labels[0]
+        config = _merge(config, {"data": {"labels": usual}}, "data.source")
     return _check(config)
 
 
@@ -360,6 +375,16 @@ def _check(config: Config) -> Config:
     for name, values in (("networks", config.training.networks), ("seeds", config.training.seeds)):
         if len(set(values)) != len(values):
             raise InputError(f"training.{name} names one twice: {list(values)}.")
+    source = SOURCES[config.data.source]
+    if config.data.labels not in source.labels:
+        known = ", ".join(f'"{kind}"' for kind in source.labels)
+        raise InputError(
+            f'data.labels is "{config.data.labels}"; the labels of {source.title} are {known}.'
+        )
+    if config.split.method == "official" and not source.official_split:
+        raise InputError(
+            f'split.method is "official"; {source.title} has no split of its own. Use "seeded".'
+        )
     if config.data.source != "synthetic" and not config.data.path:
         raise InputError(
             f"data.path is empty; say where the {config.data.source} data is, as "

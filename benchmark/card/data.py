@@ -15,6 +15,7 @@ from benchmark.card.model import (
 from benchmark.card.numbers import estimate, fact, number, share
 from benchmark.evidence import Evidence, column_values, key, where
 from cxr.observations import OBSERVATIONS
+from cxr.sources import SOURCES
 
 SPLITS = ("train", "validate", "test")
 SPLIT_NAMES = ("Training", "Validation", "Test")
@@ -139,12 +140,8 @@ def build_cohort_facts(evidence: Evidence) -> tuple[Fact, ...]:
 
 
 def _source(evidence: Evidence) -> str:
-    source = evidence.value("run.json#config.data.source")
-    return {
-        "synthetic": "embedded synthetic cohort",
-        "mimic-cxr": "MIMIC-CXR's published layout",
-        "manifest": "a manifest (CSV) of image files",
-    }.get(str(source), words.NOT_PROVIDED)
+    source = SOURCES.get(str(evidence.value("run.json#config.data.source")))
+    return source.title if source else words.NOT_PROVIDED
 
 
 def build_label_facts(evidence: Evidence) -> tuple[Fact, ...]:
@@ -163,6 +160,7 @@ def build_label_facts(evidence: Evidence) -> tuple[Fact, ...]:
                 "chexpert": "MIMIC-CXR's CheXpert label table",
                 "negbio": "MIMIC-CXR's NegBio label table",
                 "columns": "the manifest's own columns",
+                "own": "the data set's own annotations",
             }.get(str(source), words.NOT_PROVIDED),
         ),
         Fact("Labeler version", str(version) if version else words.NOT_PROVIDED),

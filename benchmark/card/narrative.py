@@ -180,7 +180,7 @@ def build_limits(
     limits = []
     if evidence.value("run.json#cohort.synthetic"):
         limits.append(SYNTHETIC)
-    if evidence.value("run.json#config.data.labels") != "columns":
+    if evidence.value("run.json#config.data.labels") not in ("columns", "own"):
         limits.append(
             "Labels are read from reports. They say what a radiologist wrote, not what the image "
             "shows, and a finding that nobody mentioned counts as absent."

@@ -127,7 +127,7 @@ class _Reader:
     # ------------------------------------------------------------------ mentions
 
     def _mention(self, place: int, letter: str) -> None:
-        if self.scope and (self._ends(place) or self._spares_device(letter)):
+        if self.scope and (self._ends(place) or self._spares_device(place, letter)):
             self.scope = ""
         value, convention = SCOPES[self.scope]
         mention = _Mention(
@@ -154,9 +154,13 @@ class _Reader:
             return ""
         return "+" if self._qualified() else _link(self.gap)
 
-    def _spares_device(self, letter: str) -> bool:
-        """Whether the negation meets something about the device: "no kink of the tube"."""
-        return letter == "D" and self.scope == "n" and not self.used and "d" in self.since
+    def _spares_device(self, place: int, letter: str) -> bool:
+        """Whether a negation is of something else: "no kink of the tube", "no effusion, PICC"."""
+        if letter != "D" or self.scope != "n":
+            return False
+        if not self.used:
+            return "d" in self.since
+        return self.mentions[-1].letter != "D" and "," in self.since and not self._or_follows(place)
 
     def _ends(self, place: int) -> bool:
         """Whether the open scope ends before the mention at `place`."""
@@ -168,7 +172,7 @@ class _Reader:
         if "|" in since or "y" in since or "l" in since or "c" in since or "g" in since:
             return False
         if "W" in since:
-            return True
+            return self.scope != "h"  # "may represent an effusion with atelectasis" is one guess
         if self.scope == "u" or (self.scope == "n" and since == "o"):  # a slip for "or"
             return False
         cut = max(since.rfind(","), since.rfind("&"), since.rfind("/"))
@@ -278,10 +282,11 @@ class _Reader:
             self._open("h", place)
 
     def _setting(self, place: int, letter: str) -> None:
-        if len(self.mentions) > self.barrier:
-            self._after(place, "H")
-        else:
+        inserted = self.gap.rstrip("x")[-1:] in tuple(",T") and self._finding_follows(place)
+        if inserted or len(self.mentions) == self.barrier:
             self._open("h", place)
+        else:
+            self._after(place, "H")
 
     def _differential(self, place: int, letter: str) -> None:
         if self._finding_follows(place):
@@ -315,7 +320,7 @@ class _Reader:
     def _modal(self, place: int, letter: str) -> None:
         if self._next(place, "xM") in CHANGES or self.scope == "n":
             return
-        if self._next(place, "xMdjoRrAw") in NOUNS:
+        if self._next(place, "xMdjoRrAwc") in NOUNS:
             self._open("h", place)
 
     def _gone_before(self, place: int, letter: str) -> None:

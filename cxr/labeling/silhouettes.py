@@ -161,6 +161,6 @@ class _Reader:
         for letter in self.shape[place + 1 : place + 7]:
             if letter in "SA":
                 return True
-            if letter not in "x0+BsMod^&,":
+            if letter not in "x0+BsMod^&,=":
                 return False
         return False

@@ -57,6 +57,9 @@ def prepare(config: Config, events: Events) -> Prepared:
     """
     cohort = _label(_limit(_read(config, events), config), events)
     cohort, pixels = _decode(cohort, config, events)
+    if config.split.method == "official" and "validate" not in set(cohort.table["split"]):
+        drawn = {"validation images": "drawn by patient from the official training part"}
+        cohort = dataclasses.replace(cohort, notes={**cohort.notes, **drawn})
     table = cohort.table.assign(split=_split(cohort.table, config))
     check_split(table)
     _check_splits_filled(table)
@@ -83,18 +86,21 @@ def _read(config: Config, events: Events) -> Cohort:
     data = config.data
     root = _synthetic_cohort(config, events) if data.source == "synthetic" else Path(data.path)
     events.stage("Reading studies")
-    adapter = SOURCES[data.source].read
+    source = SOURCES[data.source]
+    adapter = source.read
+    known = inspect.signature(adapter).parameters
+    places = {"reports": data.reports, "tables": data.tables, "patients": data.patients}
+    for name, place in places.items():
+        if place and name not in known:
+            raise InputError(f"data.{name} is set, but {source.title} makes no use of it; drop it.")
     settings = {
-        "reports": Path(data.reports) if data.reports else None,
-        "tables": Path(data.tables) if data.tables else None,
-        "patients": Path(data.patients) if data.patients else None,
+        **{name: Path(place) if place else None for name, place in places.items()},
         "views": data.views,
         "labels": data.labels,
         "split": config.split.method,
         "restricted": data.restricted,
         "jobs": joblib.cpu_count(),
     }
-    known = inspect.signature(adapter).parameters
     return adapter(root, **{name: value for name, value in settings.items() if name in known})
 
 

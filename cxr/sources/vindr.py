@@ -80,8 +80,8 @@ def read_vindr(
         elif split == "official":
             needed_table(TEST, folders, origin=origin)
     images = find_images(root, _SUFFIXES)
-    table = pd.concat([_images(opinion, part) for part, opinion in rated.items()])
-    opinions = pd.concat(rated.values()).rename(columns=_RENAMED)
+    parts = [_images(opinion, part) for part, opinion in rated.items()]
+    table, opinions = pd.concat(parts, ignore_index=True), pd.concat(rated.values())
     if unknown := sorted(set(opinions.columns) - set(scheme.classes)):
         raise InputError(
             f"{path}: the class '{unknown[0]}' is unknown; expected {', '.join(scheme.classes)}."
@@ -91,13 +91,9 @@ def read_vindr(
     labels = scheme.labels(opinions.loc[table["image_id"]]).reset_index(drop=True)
     notes["patients"] = "the set names none; each image counts as a patient of its own"
     notes["observations that it does not annotate"] = ", ".join(scheme.unannotated)
+    table = pd.concat([table, labels], axis=1)
     return assemble(
-        filter_views(
-            pd.concat(
-                [table.assign(split=table["split"] if split == "official" else ""), labels], axis=1
-            ),
-            views,
-        ),
+        filter_views(table if split == "official" else table.assign(split=""), views),
         name="VinDr-CXR",
         where=root,
         restricted=restricted is not False,
@@ -108,7 +104,7 @@ def read_vindr(
 
 def _from_table(path: Path) -> pd.DataFrame:
     """Return (images x classes) 1, 0 or -1 from a table of image-level labels."""
-    raw = read_table(path, required=("image_id",))
+    raw = read_table(path, required=("image_id",)).rename(columns=_RENAMED)
     names = [name for name in raw if name not in ("image_id", "rad_id")]
     values = raw[names].apply(pd.to_numeric, errors="coerce")
     wrong = ~values.isin((0, 1))

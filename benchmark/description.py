@@ -64,7 +64,7 @@ def describe_run(
             "restricted": cohort.restricted,
             "notes": dict(cohort.notes),
         },
-        "data": describe_data(data),
+        "data": describe_data(data.cases, cohort.exclusions),
         "labels": {
             "source": cohort.label_source,
             "labeler_version": labeler_version() if cohort.label_source == "report" else None,
@@ -83,9 +83,8 @@ def describe_run(
     }
 
 
-def describe_data(data: Prepared) -> dict[str, Any]:
+def describe_data(cases: pd.DataFrame, exclusions: pd.DataFrame) -> dict[str, Any]:
     """Return counts of images, studies and patients, in all and per split and label value."""
-    cases, exclusions = data.cases, data.cohort.exclusions
     return {
         **_counts(cases),
         "splits": {name: _counts(cases[cases["split"] == name]) for name in SPLITS},

@@ -57,8 +57,9 @@ def evaluate_variants(
 
 def subgroups(cases: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
     """Return which cases are in each subgroup, such as "sex=F" or "age=60-79"."""
-    own = {name: name.removeprefix(OWN_GROUP) for name in cases if name.startswith(OWN_GROUP)}
-    found = {}
+    columns = [str(name) for name in cases]
+    own = {name: name.removeprefix(OWN_GROUP) for name in columns if name.startswith(OWN_GROUP)}
+    found: dict[str, NDArray[np.bool_]] = {}
     for column, title in {**GROUPS, **own}.items():
         values = cases[column].to_numpy(str) if column in cases else np.array([], str)
         names = [value for value in np.unique(values) if value]

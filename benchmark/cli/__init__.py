@@ -18,7 +18,10 @@ COMMANDS = {
     "synth": "benchmark.cli.synth",
     "label": "benchmark.cli.label",
     "label-quality": "benchmark.cli.label_quality",
+    "evaluate": "benchmark.cli.evaluate",
     "check": "benchmark.cli.check",
+    "explain": "benchmark.cli.explain",
+    "review": "benchmark.cli.review",
 }
 """Command name -> module with a click command `command`; imported when used, so that `--help`
 and the labeler do not wait for torch."""

@@ -7,7 +7,7 @@ import pandas as pd
 
 from benchmark.comparison import compare
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation import write_document
+from benchmark.evaluation import evaluate, write_document
 from benchmark.runs import write_json
 from benchmark.variants import evaluate_variants
 from cxr.observations import OBSERVATIONS
@@ -16,6 +16,7 @@ PREVALENCE = (0.3, 0.1, 0.2, 0.3, 0.1, 0.2, 0.15, 0.15, 0.25, 0.1, 0.25, 0.01, 0
 """Pleural Other is too rare to be estimated in a table of a hundred patients."""
 
 QUICK = EvaluationConfig(replicates=200)
+QUICKEST = EvaluationConfig(replicates=10)
 
 
 def make_cases(*, patients: int = 120, seed: int = 0) -> pd.DataFrame:
@@ -52,14 +53,28 @@ def make_logits(cases: pd.DataFrame, *, strength: float = 1.5, seed: int = 0) ->
 
 
 def write_run(
-    folder: Path, cases: pd.DataFrame, logits: dict[str, np.ndarray], *, run_id: str = "run-1"
+    folder: Path,
+    cases: pd.DataFrame,
+    logits: dict[str, np.ndarray],
+    *,
+    run_id: str = "run-1",
+    whole: bool = True,
+    **told: object,
 ) -> Path:
-    """Write what the gate reads of a finished run, and return its folder."""
+    """Write what the gate reads of a finished run, and return its folder.
+
+    Without `whole` there is no more than a quick metrics.json of each network. `told` goes into
+    run.json beside the id and the networks.
+    """
     entries = [{"name": name, "seed": 0, "folder": f"{name}/seed-0"} for name in logits]
     for name, scores in logits.items():
         target = folder / name / "seed-0"
         target.mkdir(parents=True)
-        variants = evaluate_variants(cases, scores, network=name, seed=0, settings=QUICK)
+        named = {"network": name, "seed": 0}
+        if whole:
+            variants = evaluate_variants(cases, scores, settings=QUICK, **named)
+        else:
+            variants = {"metrics.json": evaluate(cases, scores, settings=QUICKEST, **named)}
         for file, document in variants.items():
             write_document(document, target / file)
         table = pd.DataFrame(scores, columns=list(OBSERVATIONS))
@@ -67,10 +82,10 @@ def write_run(
         table.insert(0, "image_id", cases["image_id"].to_numpy())
         table.to_parquet(target / "scores.parquet", index=False)
     cases.to_parquet(folder / "cases.parquet", index=False)
-    if len(logits) == 2:
+    if whole and len(logits) == 2:
         write_document(compare(cases, logits, QUICK), folder / "comparison.json")
     write_json(
         folder / "run.json",
-        {"schema": 1, "status": "finished", "run_id": run_id, "networks": entries},
+        {"schema": 1, "status": "finished", "run_id": run_id, "networks": entries, **told},
     )
     return folder

@@ -5,7 +5,19 @@ from pathlib import Path
 
 import click
 
-from benchmark.gate import FORMATS, check_baseline, check_run, merge, read_thresholds, render
+from benchmark.gate import (
+    FORMATS,
+    BaselineDemand,
+    Demands,
+    Verdict,
+    check_baseline,
+    check_run,
+    merge,
+    read_demands,
+    render,
+    write_baseline,
+)
+from cxr.errors import InputError
 
 
 @click.command()
@@ -19,19 +31,31 @@ from benchmark.gate import FORMATS, check_baseline, check_run, merge, read_thres
 @click.option(
     "--baseline",
     type=click.Path(path_type=Path),
-    help="A run folder on the same test cases that RUN must not be worse than.",
+    help="What RUN must not be worse than: a run folder, or a file of --update-baseline.",
 )
 @click.option(
     "--margin",
     type=click.FloatRange(0, 1),
-    default=0.05,
-    show_default=True,
-    help="How much lower than the baseline's an AUROC may be.",
+    help="How much lower than the baseline's an AUROC may be; else the file's, else "
+    f"{BaselineDemand().margin:g}.",
 )
 @click.option(
     "--labels",
     type=click.Choice(("candidate", "baseline")),
     help="Whose report labels count where those of RUN and baseline differ.",
+)
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="NAME[=BASELINE'S]",
+    help="Hold this network of RUN against that of the baseline; by default those of one name.",
+)
+@click.option(
+    "--update-baseline",
+    "updated",
+    type=click.Path(path_type=Path),
+    help="Write RUN as a small baseline file; where something is tested, only if the gate passes.",
 )
 @click.option(
     "--format",
@@ -45,20 +69,30 @@ def command(
     run: Path,
     file: Path | None,
     baseline: Path | None,
-    margin: float,
+    margin: float | None,
     labels: str | None,
+    networks: tuple[str, ...],
+    updated: Path | None,
     form: str,
 ) -> None:
     """Test a finished RUN folder against floors and ceilings, or against a baseline.
 
-    Exit code 0: passed. 1: failed, or inconclusive where that is not allowed. 2: the runs can't
-    be compared, or the file names something that does not exist.
+    The verdict is one of four, and so is the exit code: pass 0; fail 1; inconclusive 1, or 0
+    where the file allows it; cannot compare 2 (other cases, labels or definitions). A mistake in
+    the command or in a file is 2, too.
+
+    Against a baseline, each network's macro AUROC has to be no lower by more than the margin with
+    its whole 95 % interval, and fails with its whole interval below. An observation fails by
+    itself where it is lower at 2.5 % (one-sided) after Holm's adjustment over all of them. On the
+    same test cases the test is paired, else unpaired; patients are the unit.
 
     \b
     Examples:
       cxr-bench check results/synthetic-1a2b3c4d/RUN --thresholds thresholds.toml
       cxr-bench check RUN --thresholds thresholds.toml --format junit > gate.xml
-      cxr-bench check RUN --baseline results/synthetic-1/BASELINE --margin 0.03
+      cxr-bench check RUN --update-baseline baseline.json
+      cxr-bench check RUN --baseline baseline.json --margin 0.03
+      cxr-bench check RUN --baseline baseline.json --network densenet169=densenet121
 
     \b
     A thresholds file:
@@ -66,17 +100,54 @@ def command(
       network = "*"             # or one network
       metric = "auroc"          # any metric of metrics.json; hit_rate, iou, dice of localization
       observation = "macro"     # micro, weighted, an observation, or "*" for each
+      group = "all"             # or a subgroup, as "sex=F"
       min = 0.75                # a floor; max = 0.2 is a ceiling
       on = "estimate"           # or "low", "high": the interval's end
       allow_inconclusive = false
+      [baseline]
+      margin = 0.05
+      allow_inconclusive = false
     """
-    if file is None and baseline is None:
-        raise click.UsageError("give --thresholds FILE, --baseline RUN, or both.")
-    verdicts = []
-    if file is not None:
-        verdicts.append(check_run(run, read_thresholds(file)))
+    if file is None and baseline is None and updated is None:
+        raise click.UsageError("give --thresholds, --baseline or --update-baseline.")
+    demands = read_demands(file) if file else Demands()
+    verdicts = [check_run(run, demands.thresholds)] if demands.thresholds else []
     if baseline is not None:
-        verdicts.append(check_baseline(run, baseline, margin=margin, labels=labels))
-    verdict = merge(verdicts)
-    click.echo(render(verdict, form))
-    sys.exit(verdict.exit_code)
+        verdicts.append(
+            check_baseline(
+                run,
+                baseline,
+                margin=demands.baseline.margin if margin is None else margin,
+                labels=labels,
+                networks=[_pair(text) for text in networks],
+                allow_inconclusive=demands.baseline.allow_inconclusive,
+            )
+        )
+    elif not verdicts and updated is None:
+        raise InputError(f"{file} holds no [[threshold]], and no --baseline is given.")
+    code = _tell(merge(verdicts), form) if verdicts else 0
+    if updated is not None:
+        _update(run, updated, passed=code == 0)
+    sys.exit(code)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, other = text.partition("=")
+    return name, other or name
+
+
+def _tell(verdict: Verdict, form: str) -> int:
+    """Print the verdict, and why there is none on standard error."""
+    if verdict.checks or form != "table":
+        click.echo(render(verdict, form))
+    if verdict.obstacle:
+        raise InputError(verdict.obstacle)
+    return verdict.exit_code
+
+
+def _update(run: Path, file: Path, *, passed: bool) -> None:
+    if not passed:
+        click.echo(f"{file} stays as it is, since the gate did not pass.", err=True)
+        return
+    write_baseline(run, file)
+    click.echo(f"{file} holds the baseline ({file.stat().st_size / 1000:.0f} kB).", err=True)

@@ -1,18 +1,23 @@
 """The gate: a run against floors and ceilings, or against a baseline, with a verdict for CI."""
 
 from benchmark.gate.baseline import check_baseline
+from benchmark.gate.files import read_baseline, write_baseline
 from benchmark.gate.rendering import FORMATS, render
-from benchmark.gate.thresholds import Threshold, read_thresholds
+from benchmark.gate.thresholds import BaselineDemand, Demands, Threshold, read_demands
 from benchmark.gate.verdict import Check, Verdict, check_run, merge
 
 __all__ = [
     "FORMATS",
+    "BaselineDemand",
     "Check",
+    "Demands",
     "Threshold",
     "Verdict",
     "check_baseline",
     "check_run",
     "merge",
-    "read_thresholds",
+    "read_baseline",
+    "read_demands",
     "render",
+    "write_baseline",
 ]

@@ -2,15 +2,17 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from xml.etree import ElementTree
 
-from benchmark.gate.verdict import FAIL, INCONCLUSIVE, Check, Verdict
+from benchmark.gate.verdict import CANNOT_COMPARE, FAIL, INCONCLUSIVE, PASS, Check, Verdict
 
 _COLUMNS = ("verdict", "network", "observation", "metric", "found", "demand")
+_RECIPE = ("recipe", "baseline", "run")
 _SENTENCES = {
     (FAIL, 1): "The gate failed.",
     (INCONCLUSIVE, 1): "The gate is inconclusive and so does not pass.",
+    (CANNOT_COMPARE, 2): "The gate could not compare the run with the baseline.",
     (INCONCLUSIVE, 0): "The gate is inconclusive where the thresholds allow it; nothing failed.",
 }
 
@@ -24,28 +26,50 @@ def sentence(verdict: Verdict) -> str:
     """Return the outcome as a sentence, with how many checks came out how."""
     counts = {
         word: sum(check.verdict == word for check in verdict.checks)
-        for word in ("pass", FAIL, INCONCLUSIVE)
+        for word in (PASS, FAIL, INCONCLUSIVE)
     }
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     start = _SENTENCES.get((verdict.word, verdict.exit_code), "The gate passed.")
+    if not verdict.checks:
+        return start
     return f"{start} {len(verdict.checks)} checks: {told}."
 
 
 def _table(verdict: Verdict) -> str:
-    rows = [_COLUMNS, *(_row(check) for check in verdict.checks)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(_COLUMNS))]
-    lines = [
+    parts = [_aligned([_COLUMNS, *(_row(check) for check in verdict.checks)])]
+    if not verdict.checks:
+        parts = []
+    if verdict.recipe:
+        parts.append(_aligned([_RECIPE, *verdict.recipe]))
+    last = [*verdict.notes, sentence(verdict)]
+    if verdict.obstacle:
+        last.append(f"{verdict.obstacle[0].upper()}{verdict.obstacle[1:]}")
+    return "\n\n".join([*parts, "\n".join(last)])
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
-    ]
-    return "\n".join([*lines, "", *verdict.notes, sentence(verdict)])
+    )
 
 
 def _markdown(verdict: Verdict) -> str:
-    head = f"### Model gate: {verdict.word}\n\n{sentence(verdict)} Run `{verdict.run}`.\n"
-    rows = [_COLUMNS, ("---",) * len(_COLUMNS), *(_row(check) for check in verdict.checks)]
-    lines = ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]
-    return "\n".join([head, *lines, *(f"\n{note}" for note in verdict.notes)])
+    parts = [f"### Model gate: {verdict.word}", f"{sentence(verdict)} Run `{verdict.run}`."]
+    if verdict.obstacle:
+        parts.append(f"**{_escaped(verdict.obstacle)}**")
+    if verdict.checks:
+        parts.append(_grid([_COLUMNS, *(_row(check) for check in verdict.checks)]))
+    parts += [_escaped(note) for note in verdict.notes]
+    if verdict.recipe:
+        parts += ["What differs in the recipe:", _grid([_RECIPE, *verdict.recipe])]
+    return "\n\n".join(parts)
+
+
+def _grid(rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [rows[0], ("---",) * len(rows[0]), *rows[1:]]
+    return "\n".join("| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in lines)
 
 
 def _json(verdict: Verdict) -> str:
@@ -54,7 +78,12 @@ def _json(verdict: Verdict) -> str:
         "run": verdict.run,
         "verdict": verdict.word,
         "exit_code": verdict.exit_code,
+        "obstacle": verdict.obstacle or None,
         "notes": list(verdict.notes),
+        "recipe": [
+            {"what": what, "baseline": before, "run": after}
+            for what, before, after in verdict.recipe
+        ],
         "checks": [
             dataclasses.asdict(check) | {"found": check.found.as_json()} for check in verdict.checks
         ],
@@ -79,7 +108,15 @@ def _junit(verdict: Verdict) -> str:
         elif check.verdict in (FAIL, INCONCLUSIVE):
             ElementTree.SubElement(case, "failure", type=check.verdict, message=_told(check))
             failures += 1
-    counts = {"tests": len(verdict.checks), "failures": failures, "skipped": skipped}
+    if verdict.obstacle:
+        case = ElementTree.SubElement(suite, "testcase", classname="baseline", name="comparison")
+        ElementTree.SubElement(case, "error", type=CANNOT_COMPARE, message=verdict.obstacle)
+    counts = {
+        "tests": len(suite),
+        "failures": failures,
+        "errors": int(bool(verdict.obstacle)),
+        "skipped": skipped,
+    }
     suite.attrib.update({name: str(count) for name, count in counts.items()})
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=False)
@@ -89,11 +126,13 @@ def _github(verdict: Verdict) -> str:
     """Workflow commands, which GitHub shows beside the change."""
     lines = []
     for check in verdict.checks:
-        if check.verdict == "pass":
+        if check.verdict == PASS:
             continue
         level = "warning" if check.verdict == INCONCLUSIVE and check.allowed else "error"
         words = f"{check.network}, {check.observation}: {check.metric} {_told(check)}"
         lines.append(f"::{level} title=Model gate {check.verdict}::{_one_line(words)}")
+    if verdict.obstacle:
+        lines.append(f"::error title=Model gate::{_one_line(verdict.obstacle)}")
     level = "notice" if verdict.exit_code == 0 else "error"
     return "\n".join([*lines, f"::{level} title=Model gate::{_one_line(sentence(verdict))}"])
 
@@ -134,7 +173,7 @@ def _told(check: Check) -> str:
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("|", "\\|")
+    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
 def _one_line(text: str) -> str:

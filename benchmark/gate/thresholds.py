@@ -10,6 +10,10 @@ among = "present"           # localization: every image with the finding, or tho
 min = 0.75                  # a floor; or max, a ceiling; or both
 on = "estimate"             # or "low", "high": the end of the interval that is tested
 allow_inconclusive = false  # whether "not estimable" lets the gate pass
+
+[baseline]                  # where the gate is given a baseline
+margin = 0.05               # how much lower than the baseline's an AUROC may be
+allow_inconclusive = false  # whether a macro mean that can't be told lets the gate pass
 """
 
 import dataclasses
@@ -63,13 +67,29 @@ class Threshold:
         return " and ".join(parts)
 
 
-def read_thresholds(path: Path) -> tuple[Threshold, ...]:
+@dataclass(frozen=True)
+class BaselineDemand:
+    """What is asked of a run beside a baseline; see the module for the meaning of each key."""
+
+    margin: float = 0.05
+    allow_inconclusive: bool = False
+
+
+@dataclass(frozen=True)
+class Demands:
+    """Everything that a thresholds file asks."""
+
+    thresholds: tuple[Threshold, ...] = ()
+    baseline: BaselineDemand = BaselineDemand()
+
+
+def read_demands(path: Path) -> Demands:
     """Return the demands of a thresholds file.
 
     Raises:
-        InputError: the file can't be read or is not TOML; there is no [[threshold]]; an unknown
-            key, metric or choice (the nearest known one is named); no bound, one outside the
-            metric's range, or a floor above its ceiling.
+        InputError: the file can't be read or is not TOML; it asks nothing; an unknown table, key,
+            metric or choice (the nearest known one is named); no bound, one outside the metric's
+            range, or a floor above its ceiling; a margin outside 0 to 1.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -78,14 +98,24 @@ def read_thresholds(path: Path) -> tuple[Threshold, ...]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"thresholds file {path} is not TOML: {error}.") from error
     for key in content:
-        if key != "threshold":
-            raise InputError(f"{path}: unknown table '{key}'; write [[threshold]].")
+        if key not in ("threshold", "baseline"):
+            known = ("threshold", "baseline")
+            raise InputError(f"{path}: unknown table '{key}'{nearest(key, known)}")
     tables = content.get("threshold", [])
-    if not isinstance(tables, list) or not tables:
+    if not isinstance(tables, list) or not (tables or "baseline" in content):
         raise InputError(f"{path}: there is no [[threshold]]; a gate needs at least one.")
-    return tuple(
+    thresholds = tuple(
         _threshold(table, f"{path}, threshold {number}") for number, table in enumerate(tables, 1)
     )
+    return Demands(thresholds, _baseline(content.get("baseline", {}), f"{path}, [baseline]"))
+
+
+def _baseline(table: Any, where: str) -> BaselineDemand:
+    _check_keys(table, BaselineDemand, where, "[baseline]")
+    demand = BaselineDemand(**table)
+    if not 0 <= demand.margin <= 1:
+        raise InputError(f"{where}: margin is {demand.margin:g}; it must lie in 0 to 1.")
+    return demand
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -99,15 +129,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _threshold(table: Mapping[str, Any], where: str) -> Threshold:
-    if not isinstance(table, Mapping):
-        raise InputError(f"{where} is {table!r}; write [[threshold]] and keys below it.")
-    known = [item.name for item in dataclasses.fields(Threshold)]
-    for key, value in table.items():
-        if key not in known:
-            raise InputError(f"{where}: key '{key}' is unknown{nearest(key, known)}")
-        _check_type(key, value, where)
-        if key in _CHOICES and value not in _CHOICES[key]:
-            raise InputError(f"{where}: {key} '{value}' is unknown{nearest(value, _CHOICES[key])}")
+    _check_keys(table, Threshold, where, "[[threshold]]")
     if "metric" not in table:
         raise InputError(f'{where}: no metric is named; add one, as metric = "auroc".')
     bounds = {key: float(table[key]) for key in ("min", "max") if key in table}
@@ -116,9 +138,21 @@ def _threshold(table: Mapping[str, Any], where: str) -> Threshold:
     return demand
 
 
+def _check_keys(table: Any, kind: type[Any], where: str, header: str) -> None:
+    if not isinstance(table, Mapping):
+        raise InputError(f"{where} is {table!r}; write {header} and keys below it.")
+    known = [item.name for item in dataclasses.fields(kind)]
+    for key, value in table.items():
+        if key not in known:
+            raise InputError(f"{where}: key '{key}' is unknown{nearest(key, known)}")
+        _check_type(key, value, where)
+        if key in _CHOICES and value not in _CHOICES[key]:
+            raise InputError(f"{where}: {key} '{value}' is unknown{nearest(value, _CHOICES[key])}")
+
+
 def _check_type(key: str, value: Any, where: str) -> None:
     wanted: tuple[Any, str] = (str, "text")
-    if key in ("min", "max"):
+    if key in ("min", "max", "margin"):
         wanted = ((int, float), "a number")
     if key == "allow_inconclusive":
         wanted = (bool, "true or false")

@@ -3,6 +3,12 @@
 from cxr.statistics.comparison import holm, permutation_p, two_sided_p
 from cxr.statistics.coverage import Coverage, coverage_table
 from cxr.statistics.delong import ClusteredAurocs, clustered_aurocs
+from cxr.statistics.differences import (
+    Answered,
+    AreaDifference,
+    paired_area_difference,
+    unpaired_area_difference,
+)
 from cxr.statistics.intervals import (
     EXTRA_FREEDOM,
     UNKNOWN,
@@ -31,6 +37,8 @@ from cxr.statistics.resampling import (
 __all__ = [
     "EXTRA_FREEDOM",
     "UNKNOWN",
+    "Answered",
+    "AreaDifference",
     "ClusteredAurocs",
     "Coverage",
     "Interval",
@@ -44,6 +52,7 @@ __all__ = [
     "effective_patients",
     "holm",
     "logit_interval",
+    "paired_area_difference",
     "patient_freedom",
     "percentile_interval",
     "permutation_p",
@@ -55,5 +64,6 @@ __all__ = [
     "replicate_means",
     "resample_patients",
     "two_sided_p",
+    "unpaired_area_difference",
     "wilson_interval",
 ]

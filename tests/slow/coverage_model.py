@@ -10,14 +10,16 @@ AUROC, its difference and recall are simulated with exactly so many positive pat
 is what a test set shows; precision, F1, average precision and specificity with so many expected,
 because their truth depends on prevalence, which is then random too.
 
-    python -m tests.slow.coverage_model 1000 > cxr/statistics/coverage.csv
+The published table is made design by design (some ten seconds each), in as many calls as suits:
+
+    python -m tests.slow.coverage_model 2000 0 21 > cxr/statistics/coverage.csv
+    python -m tests.slow.coverage_model 2000 21 42 >> cxr/statistics/coverage.csv
 """
 
 import csv
 import dataclasses
 import sys
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -249,12 +251,6 @@ def _row(
     )
 
 
-def study(sets: int) -> Iterator[list[Coverage]]:
-    """Yield the rows of every design in the published table."""
-    for positives, design in DESIGNS:
-        yield cover(sets, positives=positives, **design)
-
-
 def _wald(area: float, error: float) -> Interval:
     return statistics.difference_interval(area, error, np.inf)
 
@@ -271,14 +267,17 @@ def _bca(estimate: float, replicates: np.ndarray, influence: np.ndarray) -> Inte
     return Interval(float(low), float(high))
 
 
-def main(sets: int) -> None:
-    """Print the whole table as CSV."""
+def main(sets: int, first: int, end: int) -> None:
+    """Print the rows of the designs from `first` to before `end` as CSV."""
     names = [field.name for field in dataclasses.fields(Coverage)]
     table = csv.DictWriter(sys.stdout, names, lineterminator="\n")
-    table.writeheader()
-    for rows in study(sets):
-        table.writerows(dataclasses.asdict(row) for row in rows)
+    if first == 0:
+        table.writeheader()
+    for positives, design in DESIGNS[first:end]:
+        for row in cover(sets, positives=positives, **design):
+            table.writerow(dataclasses.asdict(row))
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(*map(int, sys.argv[1:]))

@@ -8,7 +8,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmark.gate import FORMATS, Threshold, check_run, read_thresholds, render
+from benchmark.gate import (
+    FORMATS,
+    BaselineDemand,
+    Threshold,
+    Verdict,
+    check_run,
+    merge,
+    read_demands,
+    render,
+)
 from benchmark.gate.verdict import judge
 from benchmark.runs import write_json
 from cxr.errors import InputError
@@ -172,7 +181,7 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
 def _read(tmp_path: Path, text: str) -> tuple[Threshold, ...]:
     path = tmp_path / "t.toml"
     path.write_text(text)
-    return read_thresholds(path)
+    return read_demands(path).thresholds
 
 
 def test_thresholds_are_read_with_their_defaults(tmp_path: Path) -> None:
@@ -188,7 +197,12 @@ def test_thresholds_are_read_with_their_defaults(tmp_path: Path) -> None:
         ("", r"there is no \[\[threshold\]\]"),
         ("threshold = 3", r"there is no \[\[threshold\]\]"),
         ("threshold = [3]", r"threshold 1 is 3; write \[\[threshold\]\]"),
-        ("[[thresholds]]", "unknown table 'thresholds'"),
+        ("[[thresholds]]", "unknown table 'thresholds'; did you mean 'threshold'"),
+        ("baseline = 3", r"\[baseline\] is 3; write \[baseline\] and keys below it"),
+        ("[baseline]\nmargin = 5", "margin is 5; it must lie in 0 to 1"),
+        ("[baseline]\nmargin = nan", "margin is nan; it must lie in 0 to 1"),
+        ('[baseline]\nmargin = "x"', "margin is 'x'; expected a number"),
+        ("[baseline]\nmargn = 0.1", "key 'margn' is unknown; did you mean 'margin'"),
         ("min = ", "is not TOML"),
         ("[[threshold]]\nmin = 0.5", "no metric is named"),
         ('[[threshold]]\nmetric = "aurok"\nmin = 0.5', "'aurok' is unknown; did you mean 'auroc'"),
@@ -218,10 +232,20 @@ def test_a_thresholds_file_that_makes_no_sense(tmp_path: Path, text: str, messag
         _read(tmp_path, text)
 
 
+def test_a_file_may_ask_of_the_baseline_alone(tmp_path: Path) -> None:
+    """[baseline] sets the margin and whether inconclusive is enough; without it defaults hold."""
+    path = tmp_path / "t.toml"
+    path.write_text("[baseline]\nmargin = 0.02\nallow_inconclusive = true\n")
+    demands = read_demands(path)
+    assert (demands.thresholds, demands.baseline) == ((), BaselineDemand(0.02, True))
+    path.write_text('[[threshold]]\nmetric = "auroc"\nmin = 0.5\n')
+    assert read_demands(path).baseline == BaselineDemand(0.05, False)
+
+
 def test_a_thresholds_file_that_is_not_there(tmp_path: Path) -> None:
     """A missing file is named."""
     with pytest.raises(InputError, match=r"nothing\.toml: No such file"):
-        read_thresholds(tmp_path / "nothing.toml")
+        read_demands(tmp_path / "nothing.toml")
 
 
 def test_the_preset_thresholds_are_valid() -> None:
@@ -229,7 +253,7 @@ def test_the_preset_thresholds_are_valid() -> None:
     import benchmark
 
     presets = Path(benchmark.__file__).parent / "presets"
-    assert len(read_thresholds(presets / "thresholds.synthetic.toml")) >= 3
+    assert len(read_demands(presets / "thresholds.synthetic.toml").thresholds) >= 3
 
 
 @pytest.fixture(scope="module")
@@ -276,3 +300,34 @@ def test_every_format_is_one_text(run: Path, demands: list[Threshold]) -> None:
         text = render(check_run(run, demands), form)
         assert text == text.rstrip()
         assert "nan" not in text.lower()
+
+
+def test_what_could_not_be_compared_is_a_verdict(run: Path) -> None:
+    """Every format says that the comparison was not made, and why; it outweighs all else."""
+    passed = check_run(run, [Threshold("auroc", min=0.5)])
+    verdict = merge([passed, Verdict("run-1", obstacle="cannot compare with B: other | cases")])
+    assert (verdict.word, verdict.exit_code) == ("cannot compare", 2)
+    texts = {form: render(verdict, form) for form in FORMATS}
+    assert all("passed" not in text for text in texts.values())
+    assert all(
+        "cannot compare with B" in text.replace("Cannot", "cannot") for text in texts.values()
+    )
+    assert json.loads(texts["json"])["obstacle"] == verdict.obstacle
+    suite = ElementTree.fromstring(texts["junit"])
+    assert (suite.get("tests"), suite.get("errors")) == ("3", "1")
+    assert "other \\| cases" in texts["markdown"]
+
+
+def test_another_operating_point_is_not_mistaken_for_the_main_one(
+    run: Path, tmp_path: Path
+) -> None:
+    """Documents at another level or operating point stand aside; metrics.json is what counts."""
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    target = folder / "densenet121" / "seed-0"
+    document = json.loads((target / "metrics.json").read_text())
+    for key, value in (("operating_point", "youden"), ("level", "study")):
+        other = document | {key: value, "macro": {"auroc": Estimate.missing("no").as_json()}}
+        write_json(target / f"metrics.z-{value}.json", other)
+    (check,) = check_run(folder, [Threshold("auroc", network="densenet121", min=0.5)]).checks
+    assert check.found == Estimate.from_json(document["macro"]["auroc"])

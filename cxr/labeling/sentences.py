@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from cxr.labeling.assertion import NOUNS, decide
+from cxr.labeling.assertion import decide
+from cxr.labeling.shapes import NOUNS
 from cxr.labeling.vocabulary import load_vocabulary
 from cxr.labeling.words import BOUNDARY
 from cxr.observations import NEGATIVE, OBSERVATIONS, POSITIVE, UNCERTAIN

@@ -1,18 +1,16 @@
 """Reads what is said of the heart and the mediastinum: normal, enlarged, borderline, unchanged.
 
 These are subjects and no findings: they take a value only from a state (C8). The shape is that
-of `cxr.labeling.assertion`.
+of `cxr.labeling.shapes`.
 """
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-STATES = frozenset("+^0BKsCNkH")
-_MENTIONS = frozenset("FfJGUDOZ")
-_FOUND = tuple(_MENTIONS)
-_FAR = 48
+from cxr.labeling.shapes import FAR, MENTIONS, STATES
+
 _FEW = 8
-"""How far back a decision looks, so that the pass stays linear."""
+"""States before a subject that are carried to it, so that the pass stays linear."""
 
 
 class State(NamedTuple):
@@ -64,7 +62,7 @@ class _Reader:
             self._subject(place, letter)
         elif letter in STATES:
             self._state(place, letter)
-        elif letter in _MENTIONS:
+        elif letter in MENTIONS:
             self.pending = []
             self.negated = self.doubted = -1
             if not any(c in self.since for c in "LPo"):
@@ -89,7 +87,7 @@ class _Reader:
         elif letter == "%":
             self._say("K", place)
             letter = "L"
-        self.since = self.since[-_FAR:] + letter
+        self.since = self.since[-FAR:] + letter
 
     def _subject(self, place: int, letter: str) -> None:
         before = self.since.rstrip("dxM")
@@ -125,10 +123,10 @@ class _Reader:
                 self.pending = [*self.pending[-_FEW:], (state, place)]
             else:
                 self._say(state, place)
-        self.since = self.since[-_FAR:] + "."
+        self.since = self.since[-FAR:] + "."
 
     def _say(self, state: str, place: int) -> None:
-        for subject in self.group[-_FAR:]:
+        for subject in self.group[-FAR:]:
             if subject >= 0:
                 self.said[subject].append((state, place))
         if self.group:
@@ -154,7 +152,7 @@ class _Reader:
         return (
             letter in "+^"
             and self.stated
-            and self.shape[place + 1 : place + 4].lstrip("xM")[:1] in _FOUND
+            and self.shape[place + 1 : place + 4].lstrip("xM")[:1] in tuple(MENTIONS)
         )
 
     def _subject_follows(self, place: int) -> bool:

@@ -58,6 +58,11 @@ class Evidence:
         self._masks: dict[tuple[str, str, str], NDArray[np.bool_]] = {}
         self._numbered: dict[tuple[str, str], NDArray[np.intp]] = {}
 
+    @property
+    def trained_here(self) -> bool:
+        """Whether the run trained its networks; else scores were given to it."""
+        return bool(self.value("run.json#config.data.source") != "scores")
+
     def path(self, file: str) -> Path | None:
         """Return the file's path where it is there; a file outside the run folder is not."""
         path = (self.run.path / file).resolve()

@@ -140,6 +140,8 @@ def build_cohort_facts(evidence: Evidence) -> tuple[Fact, ...]:
 
 
 def _source(evidence: Evidence) -> str:
+    if not evidence.trained_here:
+        return "tables of scores and labels; the images were not seen"
     source = SOURCES.get(str(evidence.value("run.json#config.data.source")))
     return source.title if source else words.NOT_PROVIDED
 
@@ -159,7 +161,9 @@ def build_label_facts(evidence: Evidence) -> tuple[Fact, ...]:
                 "report": "the reports, read by this project's labeler",
                 "chexpert": "MIMIC-CXR's CheXpert label table",
                 "negbio": "MIMIC-CXR's NegBio label table",
-                "columns": "the manifest's own columns",
+                "columns": "the manifest's own columns"
+                if evidence.trained_here
+                else "the table of labels that was given",
                 "own": "the data set's own annotations",
             }.get(str(source), words.NOT_PROVIDED),
         ),

@@ -32,6 +32,9 @@ def build_method(evidence: Evidence) -> tuple[Fact, ...]:
     split = {"seeded": "seeded hash of the patient", "official": "the source's own"}.get(
         str(method), words.NOT_PROVIDED
     )
+    kept, alone = "best macro AUROC on the validation split", "none; each checkpoint stands alone"
+    if not evidence.trained_here:
+        kept = alone = words.NOT_PROVIDED
     if method == "seeded" and fractions:
         split += " (" + " / ".join(words.percent(f, 1) for f in fractions) + ")"
     return (
@@ -50,8 +53,8 @@ def build_method(evidence: Evidence) -> tuple[Fact, ...]:
         fact(evidence, "Epochs, at most", f"{config}training.epochs"),
         fact(evidence, "Seeds", f"{config}training.seeds"),
         fact(evidence, "Precision", f"{config}training.precision"),
-        Fact("Checkpoint kept", "best macro AUROC on the validation split"),
-        Fact("Ensembling", "none; each checkpoint stands alone"),
+        Fact("Checkpoint kept", kept),
+        Fact("Ensembling", alone),
         _plain(evidence, "Operating point", f"{config}evaluation.threshold"),
         *_interval_methods(evidence),
         fact(evidence, "Bootstrap replicates", f"{config}evaluation.replicates"),

@@ -98,9 +98,10 @@ def build_summary(
     cohort = evidence.value("run.json#cohort.name") or words.NOT_PROVIDED
     strongest, weakest, missing = _ranked(results)
     gate, state = _gate(evidence)
+    how = "trained and tested" if evidence.trained_here else "trained elsewhere and tested here"
     return Summary(
         what=(
-            f"{names}, trained and tested under one protocol to tell which of 14 observations "
+            f"{names}, {how} under one protocol to tell which of 14 observations "
             f"a chest radiograph shows, on: {cohort}."
         ),
         whom=(
@@ -133,6 +134,11 @@ def _seeds(evidence: Evidence) -> str:
     entries = evidence.value("run.json#networks") or ()
     names = {entry.get("name") for entry in entries}
     seeds = {entry.get("seed") for entry in entries}
+    if not evidence.trained_here:
+        return (
+            "Scores were given, and how they came about is not known here: they speak of these "
+            "checkpoints, and other training runs of the same networks may do better or worse."
+        )
     if len(seeds) > 1:
         return f"Each network was trained with {len(seeds)} seeds."
     if len(names) == 1:

@@ -9,8 +9,11 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from benchmark.distribution import Ranks
 from cxr.errors import InputError
 from cxr.tensors import Batch, RadiographDataset
+
+ONE = Ranks()
 
 
 @dataclass(frozen=True)
@@ -67,30 +70,72 @@ def batch_count(images: int, batch_size: int) -> int:
     return max(1, images // batch_size + (images % batch_size > 1))
 
 
-def epoch_batches(
-    data: TrainingData, *, batch_size: int, seed: int, epoch: int, device: torch.device
-) -> Iterator[tuple[np.ndarray, Batch]]:
-    """Yield an epoch's batches in random order, each with its rows of `data.pixels`.
+@dataclass(frozen=True)
+class Piece:
+    """The part of a batch that one process computes at once.
 
-    Order, and torch's random state for dropout and the like, are set from (seed, epoch): an
-    interrupted epoch can be run again. A last batch of one image joins the one before, since
-    batch norm can't train on one.
+    Attributes:
+        rows: which images of `TrainingData.pixels`.
+        content: their pixels, targets and counted.
+        share: of the batch's counted targets, how much is this piece's: the weight of its mean
+            loss in the batch's.
+        images: how many of the batch's images its loss stands for.
+    """
+
+    rows: np.ndarray
+    content: Batch
+    share: float
+    images: float
+
+
+def epoch_batches(
+    data: TrainingData,
+    *,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    device: torch.device,
+    pieces: int = 1,
+    ranks: Ranks = ONE,
+    start: int = 0,
+) -> Iterator[list[Piece]]:
+    """Yield an epoch's batches in random order, each as the pieces that this process computes.
+
+    Order, and torch's random state for dropout and the like, are set from (seed, epoch, batch):
+    an interrupted epoch can be run again, or from its batch `start` on. A last batch of one
+    image joins the one before, since batch norm can't train on one. How many ranks and pieces
+    divide a batch changes nothing about which images are in it.
     """
     rows = data.train_rows
-    random = np.random.default_rng([seed, epoch])
-    torch.manual_seed(int(random.integers(2**62)))
-    order = random.permutation(len(rows))
+    order = np.random.default_rng([seed, epoch]).permutation(len(rows))
     cuts = np.arange(1, batch_count(len(rows), batch_size)) * batch_size
-    batches = np.split(order, cuts)
-    loader = DataLoader(
-        RadiographDataset(data.pixels, rows, data.targets[rows], data.counted[rows]),
-        batch_sampler=[list(map(int, batch)) for batch in batches],
-        collate_fn=_whole,
-        pin_memory=device.type == "cuda",
-        generator=torch.Generator(),  # the loader's own draws leave torch's random state alone
+    batches = np.split(order, cuts)[start:]
+    divided = [_divide(batch, pieces, ranks) for batch in batches]
+    loader = iter(
+        DataLoader(
+            RadiographDataset(data.pixels, rows, data.targets[rows], data.counted[rows]),
+            batch_sampler=[list(map(int, part)) for parts in divided for part in parts],
+            collate_fn=_whole,
+            pin_memory=device.type == "cuda",
+            generator=torch.Generator(),  # the loader's own draws leave torch's random state alone
+        )
     )
-    for batch, content in zip(batches, loader, strict=True):
-        yield rows[batch], content
+    counted = data.counted[rows].sum(axis=1)
+    for step, (batch, parts) in enumerate(zip(batches, divided, strict=True), start):
+        random = np.random.default_rng([seed, epoch, step, ranks.rank])
+        torch.manual_seed(int(random.integers(2**62)))
+        weights = counted if counted[batch].any() else np.ones(len(rows))
+        shares = [float(weights[part].sum() / weights[batch].sum()) for part in parts]
+        yield [
+            Piece(rows[part], next(loader), share, share * len(batch))
+            for part, share in zip(parts, shares, strict=True)
+        ]
+
+
+def _divide(batch: np.ndarray, pieces: int, ranks: Ranks) -> list[np.ndarray]:
+    """Return this rank's pieces; as many in each rank, and of two images at least where it can."""
+    most = max(1, min(pieces, len(batch) // (2 * ranks.size)))
+    return np.array_split(batch[ranks.rank :: ranks.size], most)
 
 
 def _whole(batch: Any) -> Any:

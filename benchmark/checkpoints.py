@@ -15,8 +15,10 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
-from torch import nn
+from torch import Tensor, nn
 
+from benchmark.distribution import share
+from benchmark.hedging import ThreeClassHead
 from benchmark.runs import replacing
 from cxr.errors import InputError
 
@@ -26,12 +28,21 @@ RESUME = "resume.pt"
 
 def save_checkpoint(model: nn.Module, folder: Path, notes: Mapping[str, Any]) -> None:
     """Write the model's tensors and `notes` (network, seed, epoch) to checkpoint.safetensors."""
-    tensors = {key: tensor.cpu().contiguous() for key, tensor in model.state_dict().items()}
+    tensors = {key: tensor.cpu().contiguous() for key, tensor in _lasting(model).items()}
     # under one key, since safetensors writes several in a random order: equal runs, equal bytes
     metadata = {"cxr-bench": json.dumps(notes, sort_keys=True)}
     content = save(tensors, metadata=metadata)  # bytes first: a full disk is then an OSError
     with replacing(folder / CHECKPOINT) as part:
         part.write_bytes(content)
+
+
+def _lasting(model: nn.Module) -> dict[str, Tensor]:
+    """Return the model's tensors, a head of three classes folded into one of 14 outputs."""
+    tensors = dict(model.state_dict())
+    for path, module in model.named_modules():
+        if isinstance(module, ThreeClassHead):
+            tensors |= {f"{path}.{key}": tensor for key, tensor in module.folded().items()}
+    return tensors
 
 
 def load_checkpoint(model: nn.Module, folder: Path) -> None:
@@ -48,16 +59,19 @@ def save_resume(state: Mapping[str, Any], folder: Path) -> None:
 
 
 def load_resume(folder: Path) -> dict[str, Any] | None:
-    """Return the state in resume.pt; None where there is none.
+    """Return the state in resume.pt; None where there is none. Rank 0 reads it for all.
 
     Raises:
         InputError: the file is damaged; names it.
     """
     path = folder / RESUME
-    if not path.exists():
+    content = share(lambda: path.read_bytes() if path.exists() else None)
+    if content is None:
         return None
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = torch.load(
+            io.BytesIO(content), map_location="cpu", weights_only=True
+        )
     except (UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise InputError(
             f"{path} is damaged and training can't go on from it; delete it to start this "

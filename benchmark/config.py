@@ -102,7 +102,8 @@ class TrainingConfig:
     weights: str = "imagenet"  # "imagenet", "none", or a file (safetensors or weights-only .pt)
     seeds: tuple[int, ...] = (0,)
     epochs: int = 10
-    batch_size: int = 16
+    batch_size: int = 16  # images a step learns from, on however many processes
+    accumulate: int = 1  # pieces that a batch is computed in: less memory, the same steps
     loss: Literal["bce", "weighted", "class-balanced", "focal", "asymmetric"] = "bce"
     prior_bias: bool = False  # start the head's bias at the log-odds of the training targets
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -111,6 +112,12 @@ class TrainingConfig:
     schedule: Literal["plateau", "one-cycle", "cosine", "constant"] = "plateau"
     patience: int = 2  # plateau: epochs without a better validation loss
     factor: float = 0.5  # plateau: what the rate is multiplied with
+    warmup: float = 0.0  # share of all steps over which the rate rises; the study has none
+    clip: float = 0.0  # largest norm of a step's gradient; 0: as it comes, as in the study
+    early_stop: int = 0  # end after so many epochs without a better validation AUROC; 0: never
+    save_steps: int = 0  # keep the state each so many batches too; 0: after each epoch alone
+    channels: Literal[3, 1] = 3  # 1 sums the first convolution: grey images, ImageNet's weights
+    recompute: bool = False  # compute activations twice to save memory, where a network can
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     channels_last: bool = True  # the same numbers up to rounding, faster on CPU and on CUDA
@@ -357,6 +364,11 @@ def _check(config: Config) -> Config:
         (config.training.epochs >= 1, "training.epochs", "at least 1"),
         (config.training.batch_size >= 2, "training.batch_size", "at least 2"),
         (config.training.learning_rate > 0, "training.learning_rate", "above 0"),
+        (config.training.accumulate >= 1, "training.accumulate", "at least 1"),
+        (0 <= config.training.warmup < 1, "training.warmup", "a share of the steps, below 1"),
+        (config.training.clip >= 0, "training.clip", "0 (none) or more"),
+        (config.training.early_stop >= 0, "training.early_stop", "0 (never) or more"),
+        (config.training.save_steps >= 0, "training.save_steps", "0 (each epoch) or more"),
         (len(config.training.networks) > 0, "training.networks", "at least one network"),
         (config.image.size >= 32, "image.size", "at least 32 pixels"),
         (config.synth.size >= 64, "synth.size", "at least 64 pixels"),
@@ -372,6 +384,11 @@ def _check(config: Config) -> Config:
             section, _, name = key.partition(".")
             value = getattr(getattr(config, section), name)
             raise InputError(f"{key} is {value!r}; it must be {allowed}.")
+    if config.training.warmup and config.training.schedule == "one-cycle":
+        raise InputError(
+            'training.warmup is set, and training.schedule "one-cycle" has its own warm-up; set it '
+            "to 0, or choose another schedule."
+        )
     for name, values in (("networks", config.training.networks), ("seeds", config.training.seeds)):
         if len(set(values)) != len(values):
             raise InputError(f"training.{name} names one twice: {list(values)}.")

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.batches import both_classes
+from benchmark.batches import Piece, both_classes
+from benchmark.distribution import current_ranks, sum_over_ranks
 from benchmark.events import Events
 from cxr.errors import InputError
 from cxr.metrics import auroc_score
@@ -17,42 +18,58 @@ class LossMeter:
     """Collects batch losses and stops at one that is not finite.
 
     Looking at a loss makes the CPU wait for the device, so on a GPU it looks at twenty together.
+
+    Attributes:
+        sums: the losses times the images they stand for, and those images, of this process. What
+            an interrupted epoch goes on from.
     """
 
-    def __init__(self, image_ids: Sequence[str], device: torch.device, events: Events):
+    def __init__(
+        self,
+        image_ids: Sequence[str],
+        device: torch.device,
+        events: Events,
+        sums: Sequence[float] = (0.0, 0.0),
+    ):
+        self.sums = list(sums)
         self._image_ids = image_ids
+        self._device = device
         self._every = 1 if device.type == "cpu" else 20
         self._events = events
-        self._pending: list[tuple[np.ndarray, Tensor]] = []
-        self._sum = 0.0
-        self._images = 0
+        self._pending: list[tuple[Piece, Tensor]] = []
 
-    def add(self, rows: np.ndarray, loss: Tensor) -> None:
-        """Take the loss of the batch of images `rows`."""
-        self._pending.append((rows, loss))
+    def add(self, piece: Piece, loss: Tensor) -> None:
+        """Take the mean loss of a piece of a batch."""
+        self._pending.append((piece, loss))
         if len(self._pending) >= self._every:
-            self._look()
+            self.look()
 
     def mean(self) -> float:
-        """Return the mean over the images so far."""
-        self._look()
-        return self._sum / self._images
+        """Return the mean over the images so far, of all processes."""
+        self.look()
+        total, images = sum_over_ranks(self.sums, self._device)
+        return total / images
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Take the losses from the device.
+
+        Raises:
+            InputError: one is not finite; names the images.
+        """
         if not self._pending:
             return
         values = torch.stack([loss for _, loss in self._pending]).tolist()
-        before = self._images
-        for (rows, _), value in zip(self._pending, values, strict=True):
+        for (piece, _), value in zip(self._pending, values, strict=True):
             if not math.isfinite(value):
-                ids = ", ".join(str(self._image_ids[row]) for row in rows)
+                ids = ", ".join(str(self._image_ids[row]) for row in piece.rows)
                 raise InputError(
                     f"The training loss became {value} on the images {ids}; look at these "
                     "images, or lower training.learning_rate."
                 )
-            self._sum += value * len(rows)
-            self._images += len(rows)
-        self._events.advance(self._images - before, loss=values[-1])
+            self.sums[0] += value * piece.images
+            self.sums[1] += piece.images
+        images = sum(len(piece.rows) for piece, _ in self._pending)
+        self._events.advance(images * current_ranks().size, loss=values[-1])
         self._pending.clear()
 
 

@@ -96,7 +96,7 @@ def load_network(
     name: str, folder: Path, settings: TrainingConfig, device: torch.device
 ) -> nn.Module:
     """Return the network of a folder's checkpoint, on `device`, in evaluation mode."""
-    model = build_network(name, weights=folder / CHECKPOINT)
+    model = build_network(name, weights=folder / CHECKPOINT, channels=settings.channels)
     return place(model, device, channels_last=settings.channels_last).eval()
 
 

@@ -13,58 +13,39 @@ seeds) and timing.json (not so).
 """
 
 import csv
-import hashlib
-import json
 import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch.nn.utils import clip_grad_norm_
 
 from benchmark.batches import (
+    Piece,
     TrainingData,
-    batch_count,
     check_training_data,
     epoch_batches,
 )
-from benchmark.checkpoints import (
-    CHECKPOINT,
-    RESUME,
-    load_checkpoint,
-    load_resume,
-    save_checkpoint,
-    save_resume,
-    weights_digest,
-)
+from benchmark.checkpoints import CHECKPOINT, RESUME, save_checkpoint, weights_digest
 from benchmark.config import TrainingConfig
-from benchmark.devices import autocast, check_precision, place, reproducible, resolve_device
+from benchmark.devices import autocast, check_precision, reproducible, resolve_device
+from benchmark.distribution import current_ranks, gather_rows, share
 from benchmark.events import Events
-from benchmark.losses import Loss, build_loss, prevalence
 from benchmark.monitoring import LossMeter, macro_auroc
 from benchmark.prediction import predict
 from benchmark.runs import read_json, replacing, write_json
-from benchmark.schedules import SCHEDULES, Schedule
+from benchmark.training_state import State, Task, start
 from cxr.errors import InputError
-from cxr.networks import build_network, parameter_count, set_prior_bias, weights_mb
+from cxr.networks import build_network, parameter_count, weights_mb
+from cxr.policy import OWN_CLASS
 from cxr.tensors import to_input
 
 HISTORY = ("epoch", "train_loss", "validation_loss", "validation_auroc", "learning_rate")
 """Columns of history.csv. The rate is that of the epoch's end."""
-
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-}
-
-_ELSEWHERE = ("networks", "seeds")
-"""Settings that say what else is trained, and so leave this network as it is."""
 
 
 @dataclass(frozen=True)
@@ -81,74 +62,6 @@ class TrainingResult:
     def checkpoint(self) -> Path:
         """The weights of the best epoch."""
         return self.folder / CHECKPOINT
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What is to be trained: equal tasks end with equal weights."""
-
-    network: str
-    data: TrainingData
-    settings: TrainingConfig
-    seed: int
-    folder: Path
-    device: torch.device
-
-    @cached_property
-    def recipe(self) -> dict[str, Any]:
-        """The settings that matter to this network."""
-        return {k: v for k, v in asdict(self.settings).items() if k not in _ELSEWHERE}
-
-    @cached_property
-    def digest(self) -> str:
-        """Names the task; a folder of another task is never gone on with."""
-        parts = [self.network, self.seed, self.recipe, self.data.digest()]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-@dataclass
-class _State:
-    """What changes while a network trains; all of it goes into resume.pt."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    schedule: Schedule
-    scaler: torch.amp.GradScaler
-    loss: Loss
-    start_sha256: str  # of the weights that training starts from
-    best_epoch: int = 0
-    best_auroc: float = -math.inf
-    history: list[dict[str, float]] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-
-    def parts(self) -> dict[str, Any]:
-        """Return what has a state_dict."""
-        named = {key: getattr(self, key) for key in ("model", "optimizer", "scaler")}
-        return {**named, "schedule": self.schedule.scheduler}
-
-    def save(self, task: _Task) -> None:
-        """Write resume.pt."""
-        plain = {key: getattr(self, key) for key in _PLAIN}
-        states = {key: part.state_dict() for key, part in self.parts().items()}
-        save_resume({**plain, **states, "digest": task.digest}, task.folder)
-
-    def restore(self, task: _Task) -> None:
-        """Take over what resume.pt holds, if there is one."""
-        saved = load_resume(task.folder)
-        if saved is None:
-            return
-        if (saved["digest"], saved["start_sha256"]) != (task.digest, self.start_sha256):
-            raise InputError(
-                f"{task.folder} holds an unfinished training on other data, settings or weights; "
-                f"start a new run, or delete {task.folder / RESUME} to train this network again."
-            )
-        for key, part in self.parts().items():
-            part.load_state_dict(saved[key])
-        for key in _PLAIN:
-            setattr(self, key, saved[key])
-
-
-_PLAIN = ("start_sha256", "best_epoch", "best_auroc", "history", "seconds")
 
 
 def train_network(
@@ -173,110 +86,130 @@ def train_network(
     check_training_data(data)
     device = resolve_device(settings.device)
     check_precision(settings.precision, device)
-    task = _Task(name, data, settings, seed, folder, device)
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "training.json").exists():
+    task = Task(name, data, settings, seed, folder, device, current_ranks())
+    _check_batch(task)
+    if not share((folder / "training.json").exists):
         with reproducible(seed, device, deterministic=settings.deterministic):
-            state = _start(task)
+            state = start(task)
             state.restore(task)
             with _memory_explained(task):
                 _fit(state, task, events)
-            facts = _facts(state, task)
-        write_json(folder / "timing.json", _timing(state, data))
-        write_json(folder / "training.json", facts)
-    (folder / RESUME).unlink(missing_ok=True)
-    return _finished(task)
+            share(lambda: _finish(state, task))
+    return share(lambda: _finished(task))
+
+
+def _check_batch(task: Task) -> None:
+    """Raise InputError where the batch is too small for its pieces."""
+    settings, ranks = task.settings, task.ranks
+    pieces = settings.accumulate * ranks.size
+    if settings.batch_size < 2 * pieces:
+        raise InputError(
+            f"training.batch_size is {settings.batch_size}, to be computed in {pieces} pieces "
+            f"(training.accumulate {settings.accumulate} times {ranks.size} process(es)); each "
+            f"needs two images, so set it to at least {2 * pieces}."
+        )
 
 
 @contextmanager
-def _memory_explained(task: _Task) -> Iterator[None]:
-    """Turn the GPU's running out of memory into a sentence that names a smaller batch."""
+def _memory_explained(task: Task) -> Iterator[None]:
+    """Turn the GPU's running out of memory into a sentence that names what would fit."""
     try:
         yield
     except torch.cuda.OutOfMemoryError as error:
-        size = task.settings.batch_size
-        mend = f"set training.batch_size to {size // 2}" if size > 1 else "use smaller images"
+        pieces = task.settings.accumulate
+        size = task.settings.batch_size // (pieces * task.ranks.size)
+        mend = f"set training.accumulate to {2 * pieces}: the same batch, half as much at once"
+        if size < 4:
+            mend = "use smaller images, or set training.recompute"
         raise InputError(
             f"The {task.device.type} device ran out of memory training {task.network} on "
             f"{size} images at a time; {mend}, or train at lower training.precision."
         ) from error
 
 
-def _start(task: _Task) -> _State:
-    settings, data = task.settings, task.data
-    targets, counted = (
-        torch.from_numpy(x[data.train_rows]).to(task.device) for x in (data.targets, data.counted)
-    )
-    model = build_network(task.network, weights=settings.weights)
-    if settings.prior_bias:
-        set_prior_bias(task.network, model, prevalence(targets, counted))
-    model = place(model, task.device, channels_last=settings.channels_last)
-    optimizer = OPTIMIZERS[settings.optimizer](
-        model.parameters(),
-        lr=settings.learning_rate,  # type: ignore[call-arg]
-        weight_decay=settings.weight_decay,
-        fused=task.device.type in ("cpu", "cuda"),  # one pass over the weights: half the time
-    )
-    steps = settings.epochs * batch_count(len(data.train_rows), settings.batch_size)
-    return _State(
-        model=model,
-        optimizer=optimizer,
-        schedule=SCHEDULES[settings.schedule](optimizer, settings, steps),
-        scaler=torch.amp.GradScaler(task.device.type, enabled=settings.precision == "fp16"),
-        loss=build_loss(settings.loss, targets, counted),
-        start_sha256=weights_digest(model),
-    )
-
-
-def _fit(state: _State, task: _Task, events: Events) -> None:
+def _fit(state: State, task: Task, events: Events) -> None:
     """The training loop: the epochs that are still to be run."""
-    data, settings, device = task.data, task.settings, task.device
-    epochs = range(len(state.history) + 1, settings.epochs + 1)
+    data, settings = task.data, task.settings
     images = len(data.train_rows) + len(data.validate_rows)
-    title = f"Training {task.network}, seed {task.seed}"
-    events.stage(title, total=len(epochs) * images, unit="images")
-    for epoch in epochs:
+    total = (settings.epochs - len(state.history)) * images
+    events.stage(f"Training {task.network}, seed {task.seed}", total=total, unit="images")
+    for epoch in state.epochs_left(settings):
         started = time.perf_counter()
-        losses = LossMeter(data.image_ids, device, events)
+        losses = LossMeter(data.image_ids, task.device, events, state.sums)
         state.model.train()
-        for rows, (pixels, targets, counted) in epoch_batches(
-            data, batch_size=settings.batch_size, seed=task.seed, epoch=epoch, device=device
+        for pieces in epoch_batches(
+            data,
+            batch_size=settings.batch_size,
+            seed=task.seed,
+            epoch=epoch,
+            device=task.device,
+            pieces=settings.accumulate,
+            ranks=task.ranks,
+            start=state.step,
         ):
-            with autocast(device, settings.precision):
-                logits = state.model(to_input(pixels.to(device, non_blocking=True)))
-            loss = state.loss(logits.float(), targets.to(device), counted.to(device))
-            state.optimizer.zero_grad(set_to_none=True)
-            state.scaler.scale(loss).backward()
-            state.scaler.step(state.optimizer)
-            state.scaler.update()
-            state.schedule.after_batch()
-            losses.add(rows, loss.detach())
+            _learn(state, task, pieces, losses)
+            state.step += 1
+            if settings.save_steps and state.step % settings.save_steps == 0:
+                losses.look()
+                state.sums = tuple(losses.sums)
+                state.save(task)
         row = {"epoch": epoch, "train_loss": losses.mean()} | _validate(state, task, events)
         row["learning_rate"] = state.optimizer.param_groups[0]["lr"]
         state.schedule.after_epoch(row["validation_loss"])
-        state.history.append(row)
-        if row["validation_auroc"] > state.best_auroc:
-            state.best_epoch, state.best_auroc = epoch, row["validation_auroc"]
-            notes = {"network": task.network, "seed": task.seed, "epoch": epoch}
-            save_checkpoint(state.model, task.folder, notes)
         state.seconds.append(time.perf_counter() - started)
-        _write_history(task.folder / "history.csv", state.history)
-        state.save(task)
+        _keep(state, task, row)
         events.epoch(task.network, task.seed, row)
 
 
-def _validate(state: _State, task: _Task, events: Events) -> dict[str, float]:
-    """Return validation_loss and validation_auroc."""
-    rows = task.data.validate_rows
-    logits = predict(
+def _learn(state: State, task: Task, pieces: list[Piece], losses: LossMeter) -> None:
+    """Take one step on one batch."""
+    state.optimizer.zero_grad(set_to_none=True)
+    for piece in pieces:
+        pixels, targets, counted = (
+            part.to(task.device, non_blocking=True) for part in piece.content
+        )
+        with autocast(task.device, task.settings.precision):
+            logits = state.learner(to_input(pixels))
+        loss = state.loss(logits.float(), targets, counted)
+        # ranks' gradients are averaged, and are to be summed
+        state.scaler.scale(loss * (piece.share * task.ranks.size)).backward()
+        losses.add(piece, loss.detach())
+    if task.settings.clip:
+        state.scaler.unscale_(state.optimizer)
+        clip_grad_norm_(state.model.parameters(), task.settings.clip)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    state.schedule.after_batch()
+
+
+def _keep(state: State, task: Task, row: dict[str, float]) -> None:
+    """Write what an epoch leaves: the history, the weights if they are the best, resume.pt."""
+    state.step, state.sums = 0, (0.0, 0.0)
+    state.history.append(row)
+    better = row["validation_auroc"] > state.best_auroc
+    if better:
+        state.best_epoch, state.best_auroc = int(row["epoch"]), row["validation_auroc"]
+    if task.ranks.first:
+        if better:
+            notes = {"network": task.network, "seed": task.seed, "epoch": state.best_epoch}
+            save_checkpoint(state.model, task.folder, notes)
+        _write_history(task.folder / "history.csv", state.history)
+    state.save(task)
+
+
+def _validate(state: State, task: Task, events: Events) -> dict[str, float]:
+    """Return validation_loss and validation_auroc, over the scores of all ranks."""
+    rows, ranks = task.data.validate_rows, task.ranks
+    part = predict(
         state.model,
         task.data.pixels,
-        rows,
+        rows[ranks.rank :: ranks.size],
         batch_size=task.settings.batch_size,
         device=task.device,
         precision=task.settings.precision,
-        progress=events.advance,
+        progress=lambda images: events.advance(images * ranks.size),
     )
+    logits = gather_rows(part)
     targets, counted = task.data.targets[rows], task.data.counted[rows]
     tensors = (torch.from_numpy(x).to(task.device) for x in (logits, targets, counted))
     loss = float(state.loss(*tensors))
@@ -284,23 +217,29 @@ def _validate(state: _State, task: _Task, events: Events) -> dict[str, float]:
         raise InputError(
             f"The validation loss became {loss}: training diverged; lower training.learning_rate."
         )
-    auroc = macro_auroc(targets > 0.5, logits, counted)
+    auroc = macro_auroc(targets > 0.5, logits, counted & (targets != OWN_CLASS))
     events.advance(0, auroc=auroc)
     return {"validation_loss": loss, "validation_auroc": auroc}
 
 
-def _facts(state: _State, task: _Task) -> dict[str, Any]:
-    """Return the content of training.json; puts the best weights into the model to hash them."""
-    load_checkpoint(state.model, task.folder)
+def _finish(state: State, task: Task) -> None:
+    write_json(task.folder / "timing.json", _timing(state, task.data))
+    write_json(task.folder / "training.json", _facts(state, task))
+
+
+def _facts(state: State, task: Task) -> dict[str, Any]:
+    """Return the content of training.json, about the network that the checkpoint holds."""
+    checkpoint, channels = task.folder / CHECKPOINT, task.settings.channels
+    model = build_network(task.network, weights=checkpoint, channels=channels)
     return {
         "schema": 1,
         "network": task.network,
         "seed": task.seed,
-        "parameters": parameter_count(state.model),
-        "weights_mb": round(weights_mb(state.model), 3),
-        "checkpoint_mb": round((task.folder / CHECKPOINT).stat().st_size / 1e6, 3),
+        "parameters": parameter_count(model),
+        "weights_mb": round(weights_mb(model), 3),
+        "checkpoint_mb": round(checkpoint.stat().st_size / 1e6, 3),
         "start_sha256": state.start_sha256,
-        "weights_sha256": weights_digest(state.model),
+        "weights_sha256": weights_digest(model),
         "best_epoch": state.best_epoch,
         "best_validation_auroc": state.best_auroc,
         "epochs": len(state.history),
@@ -314,7 +253,7 @@ def _facts(state: _State, task: _Task) -> dict[str, Any]:
     }
 
 
-def _timing(state: _State, data: TrainingData) -> dict[str, Any]:
+def _timing(state: State, data: TrainingData) -> dict[str, Any]:
     mean = sum(state.seconds) / len(state.seconds)
     images = len(data.train_rows) + len(data.validate_rows)
     return {
@@ -324,7 +263,8 @@ def _timing(state: _State, data: TrainingData) -> dict[str, Any]:
     }
 
 
-def _finished(task: _Task) -> TrainingResult:
+def _finished(task: Task) -> TrainingResult:
+    (task.folder / RESUME).unlink(missing_ok=True)
     facts = read_json(task.folder / "training.json")
     if facts["digest"] != task.digest:
         raise InputError(

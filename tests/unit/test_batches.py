@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from benchmark.batches import TrainingData, batch_count, epoch_batches
+from benchmark.distribution import Ranks
 
 CPU = torch.device("cpu")
 
@@ -26,7 +27,9 @@ def data():
 
 
 def batches_of(data, *, size=4, seed=0, epoch=1):
-    return list(epoch_batches(data, batch_size=size, seed=seed, epoch=epoch, device=CPU))
+    """Rows and content of an epoch's batches, each in one piece."""
+    batches = epoch_batches(data, batch_size=size, seed=seed, epoch=epoch, device=CPU)
+    return [(piece.rows, piece.content) for (piece,) in batches]
 
 
 def order_of(data, **which):
@@ -69,6 +72,44 @@ def test_torch_random_state_comes_from_seed_and_epoch(data):
             next(epoch_batches(data, batch_size=4, seed=3, epoch=2, device=CPU))
             draws.append(torch.rand(4))
     assert torch.equal(*draws)
+
+
+@pytest.mark.parametrize(("pieces", "size"), [(1, 1), (3, 1), (1, 2), (2, 3), (5, 2)])
+def test_pieces_and_ranks_divide_the_same_batches(data, pieces, size):
+    """However a batch is divided, its pieces hold its images once, and their shares are 1."""
+    whole = [rows for rows, _ in batches_of(data, size=8)]
+    options = {"batch_size": 8, "seed": 0, "epoch": 1, "device": CPU, "pieces": pieces}
+    ranked = [list(epoch_batches(data, **options, ranks=Ranks(r, size))) for r in range(size)]
+    for rows, *parts in zip(whole, *ranked, strict=True):
+        assert len({len(part) for part in parts}) == 1  # ranks must meet as often as each other
+        flat = [piece for part in parts for piece in part]
+        assert sorted(np.concatenate([piece.rows for piece in flat])) == sorted(rows)
+        assert sum(piece.share for piece in flat) == pytest.approx(1)
+        assert sum(piece.images for piece in flat) == pytest.approx(len(rows))
+        for piece in flat:
+            share = data.counted[piece.rows].sum() / data.counted[rows].sum()
+            assert piece.share == pytest.approx(share)
+            np.testing.assert_array_equal(piece.content[0].numpy(), data.pixels[piece.rows])
+
+
+def test_a_batch_that_counts_nowhere_is_shared_by_images(data):
+    """Where no target of a batch counts, its pieces weigh by their images."""
+    nowhere = replace(data, counted=np.zeros_like(data.counted))
+    batches = epoch_batches(nowhere, batch_size=8, seed=0, epoch=1, device=CPU, pieces=2)
+    assert [piece.share for piece in next(batches)] == [0.5, 0.5]
+
+
+def test_an_epoch_goes_on_within(data):
+    """From a batch on, the batches and torch's random state are those of the whole epoch."""
+    options = {"batch_size": 4, "seed": 0, "epoch": 1, "device": CPU}
+    with torch.random.fork_rng():
+        whole = [(pieces[0].rows, torch.rand(2)) for pieces in epoch_batches(data, **options)]
+        rest = [
+            (pieces[0].rows, torch.rand(2)) for pieces in epoch_batches(data, **options, start=2)
+        ]
+    for (rows, draws), (again, redrawn) in zip(whole[2:], rest, strict=True):
+        np.testing.assert_array_equal(rows, again)
+        assert torch.equal(draws, redrawn)
 
 
 def test_digest_sees_every_part(data):

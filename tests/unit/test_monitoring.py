@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 import torch
 
+from benchmark.batches import Piece
 from benchmark.events import Silent
 from benchmark.monitoring import LossMeter, macro_auroc
 from cxr.errors import InputError
 
 IDS = [f"image{k}" for k in range(60)]
+
+
+def piece(rows, images=None):
+    """A piece of a batch that stands for all its images unless told otherwise."""
+    return Piece(np.array(rows), (), 1.0, len(rows) if images is None else images)
 
 
 class Advances(Silent):
@@ -23,10 +29,22 @@ def test_mean_loss_is_over_images():
     """A batch of three weighs three times as much as a batch of one; each is told at once."""
     events = Advances()
     meter = LossMeter(IDS, torch.device("cpu"), events)
-    meter.add(np.array([0]), torch.tensor(1.0))
-    meter.add(np.array([1, 2, 3]), torch.tensor(2.0))
+    meter.add(piece([0]), torch.tensor(1.0))
+    meter.add(piece([1, 2, 3]), torch.tensor(2.0))
     assert meter.mean() == pytest.approx(7 / 4)
     assert events.calls == [(1, {"loss": 1.0}), (3, {"loss": 2.0})]
+
+
+def test_an_interrupted_mean_goes_on():
+    """A meter that starts from another's sums ends with the mean of both."""
+    first, whole = (LossMeter(IDS, torch.device("cpu"), Silent()) for _ in range(2))
+    first.add(piece([0]), torch.tensor(1.0))
+    second = LossMeter(IDS, torch.device("cpu"), Silent(), first.sums)
+    for meter in (second, whole):
+        if meter is whole:
+            meter.add(piece([0]), torch.tensor(1.0))
+        meter.add(piece([1, 2], images=3.0), torch.tensor(2.0))
+    assert second.mean() == whole.mean() == pytest.approx(7 / 4)
 
 
 def test_gpu_losses_are_looked_at_in_twenties():
@@ -34,7 +52,7 @@ def test_gpu_losses_are_looked_at_in_twenties():
     events = Advances()
     meter = LossMeter(IDS, torch.device("cuda"), events)
     for k in range(45):
-        meter.add(np.array([k]), torch.tensor(float(k)))
+        meter.add(piece([k]), torch.tensor(float(k)))
     assert [count for count, _ in events.calls] == [20, 20]
     assert meter.mean() == pytest.approx(22)
     assert [count for count, _ in events.calls] == [20, 20, 5]
@@ -44,7 +62,7 @@ def test_late_look_still_names_the_right_batch():
     """The images named are those of the first bad batch, however late it is looked at."""
     meter = LossMeter(IDS, torch.device("cuda"), Silent())
     for k in range(10):
-        meter.add(np.array([2 * k, 2 * k + 1]), torch.tensor(torch.nan if k >= 4 else 0.5))
+        meter.add(piece([2 * k, 2 * k + 1]), torch.tensor(torch.nan if k >= 4 else 0.5))
     with pytest.raises(InputError, match="nan on the images image8, image9;"):
         meter.mean()
 

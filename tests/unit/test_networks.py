@@ -15,7 +15,9 @@ from cxr.networks import (
     build_network,
     check_weights,
     find_network,
+    make_grey,
     parameter_count,
+    recompute_activations,
     set_prior_bias,
     target_layer,
     weights_mb,
@@ -245,3 +247,56 @@ def test_looking_at_a_network_draws_nothing_from_torch():
     after = torch.rand(1)
     torch.manual_seed(4)
     assert torch.equal(after, torch.rand(1))
+
+
+@pytest.mark.parametrize("name", ["densenet121", "resnet50", "convnext_tiny"])
+def test_one_channel_is_the_sum_of_three(name):
+    """On a grey image the summed convolution gives what the three channels gave."""
+    torch.manual_seed(0)
+    model = build_network(name).eval()
+    stem = next(m for m in model.modules() if isinstance(m, torch.nn.Conv2d))
+    grey_image = torch.randn(2, 1, 64, 64)
+    with torch.inference_mode():
+        expected = stem(grey_image.expand(-1, 3, -1, -1))
+        key = make_grey(name, model)
+        grey = next(m for m in model.modules() if isinstance(m, torch.nn.Conv2d))
+        torch.testing.assert_close(grey(grey_image), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            model(grey_image), model(grey_image.expand(-1, 3, -1, -1)), rtol=1e-4, atol=1e-5
+        )
+    assert model.get_parameter(key).shape[1] == 1
+
+
+def test_one_channel_takes_weights_of_three_and_its_own(densenet, tmp_path):
+    """A file of three channels is summed; a checkpoint of one channel loads as it is."""
+    colour, grey = tmp_path / "colour.safetensors", tmp_path / "grey.safetensors"
+    save_file(densenet.state_dict(), colour)
+    model = build_network("densenet121", weights=colour, channels=1)
+    key = "features.conv0.weight"
+    torch.testing.assert_close(
+        model.state_dict()[key], densenet.state_dict()[key].sum(dim=1, keepdim=True)
+    )
+    save_file(model.state_dict(), grey)
+    again = build_network("densenet121", weights=grey, channels=1)
+    assert torch.equal(again.state_dict()[key], model.state_dict()[key])
+    with pytest.raises(InputError, match=r"features\.conv0\.weight is \(64, 1, 7, 7\), expected"):
+        build_network("densenet121", weights=grey)
+
+
+def test_recomputing_gives_the_same_gradient():
+    """Gradient checkpointing changes memory, not the gradient."""
+    gradients = []
+    for recompute in (False, True):
+        torch.manual_seed(0)
+        model = build_network("densenet121").train()
+        if recompute:
+            recompute_activations("densenet121", model)
+        model(torch.ones(2, 3, 32, 32) * torch.arange(2).view(2, 1, 1, 1)).sum().backward()
+        gradients.append(model.get_parameter("features.conv0.weight").grad)
+    torch.testing.assert_close(*gradients)
+
+
+def test_recomputing_is_refused_where_a_network_can_not():
+    """ResNet-50 keeps its activations, and says what else saves memory."""
+    with pytest.raises(InputError, match=r"'resnet50' can't recompute .* training.accumulate"):
+        recompute_activations("resnet50", build_network("resnet50"))

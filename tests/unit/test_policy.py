@@ -123,7 +123,9 @@ def test_another_label_is_refused(wrong):
         targets(np.array([[1.0, wrong]]))
 
 
-@pytest.mark.parametrize("options", [
+@pytest.mark.parametrize(
+    "options",
+    [
         {"uncertain": "maybe"},
         {"blank": "positive"},
         {"per_observation": {"Edema": "maybe"}},

@@ -56,6 +56,47 @@ def test_cosine_warms_up_and_falls_to_nothing():
     assert seen[-1] < 1e-4
 
 
+@pytest.mark.parametrize("name", ["plateau", "constant", "cosine"])
+def test_warmup_rises_evenly_over_its_share(name):
+    """The rate rises by equal steps over warmup of all batches; then the schedule has it."""
+    seen = rates(name, [1.0, 0.9, 0.8], settings=replace(SETTINGS, warmup=0.2))
+    assert seen[:6] == pytest.approx([0.1 * (k + 1) / 6 for k in range(6)])
+    after = rates(name, [1.0, 0.9, 0.8])[6:] if name != "cosine" else seen[6:]
+    assert seen[6:] == pytest.approx(after)
+    assert max(seen) == pytest.approx(0.1)
+
+
+def test_plateau_lowers_a_warmed_up_rate():
+    """What plateau takes from the rate after the warm-up stays taken."""
+    seen = rates("plateau", [1.0] * 5, settings=replace(SETTINGS, warmup=0.1))
+    assert seen[-1] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_goes_on_from_its_state(name):
+    """A schedule that takes over another's state gives the rates that the other would have."""
+    settings = replace(SETTINGS, warmup=0.5)
+
+    def fresh():
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        return optimizer, SCHEDULES[name](optimizer, settings, 20)
+
+    def walk(optimizer, schedule, steps):
+        seen = []
+        for _ in range(steps):
+            optimizer.step()
+            schedule.after_batch()
+            seen.append(optimizer.param_groups[0]["lr"])
+        return seen
+
+    whole = walk(*fresh(), 20)
+    first, second = fresh(), fresh()
+    walk(*first, 6)
+    for new, old in zip(second, first, strict=True):
+        new.load_state_dict(old.state_dict())
+    assert walk(*second, 14) == pytest.approx(whole[6:])
+
+
 def test_constant_stays():
     """constant keeps the rate."""
     assert set(rates("constant", [1.0, 2.0, 3.0])) == {0.1}

@@ -175,6 +175,136 @@ def test_interrupt_before_the_first_epoch_ends_starts_over(data, tmp_path):
     assert lasting_files(tmp_path / "cut") == lasting_files(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("save_steps", [1, 2, 3])
+def test_training_cut_within_an_epoch_ends_the_same(data, tmp_path, save_steps):
+    """With save_steps an epoch goes on from its middle, and ends alike to the bit."""
+
+    class Cut(Recorder):
+        def advance(self, count=1, **values):
+            self.advanced += count
+            if self.advanced > 24 + 12:  # in the second epoch, after its third batch
+                raise KeyboardInterrupt
+
+    settings = replace(SETTINGS, save_steps=save_steps, schedule="one-cycle")
+    train(data, tmp_path / "whole", settings)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "cut", settings, events=Cut())
+    again = Recorder()
+    train(data, tmp_path / "cut", settings, events=again)
+    assert lasting_files(tmp_path / "cut") == lasting_files(tmp_path / "whole")
+    assert again.advanced == 2 * 24 - (12 // (4 * save_steps)) * 4 * save_steps
+
+
+def test_saving_more_often_changes_nothing(data, tmp_path):
+    """save_steps is about safety alone: a finished training is the same with and without."""
+    train(data, tmp_path / "a")
+    train(data, tmp_path / "b", replace(SETTINGS, save_steps=2))
+    assert lasting_files(tmp_path / "a") == lasting_files(tmp_path / "b")
+
+
+class Plain(nn.Module):
+    """A network whose images don't meet each other, so that pieces add up exactly."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(3, 4, 3, stride=2)
+        self.head = nn.Linear(4, 1000)
+
+    def forward(self, images):
+        return self.head(self.body(images).relu().mean(dim=(2, 3)))
+
+
+def losses_of(folder):
+    return [float(row["train_loss"]) for row in csv.DictReader((folder / "history.csv").open())]
+
+
+@pytest.mark.parametrize("loss", ["bce", "weighted", "asymmetric"])
+def test_pieces_make_the_same_steps(data, tmp_path, monkeypatch, loss):
+    """accumulate computes a batch in pieces and takes the same steps, uncounted targets or not."""
+    monkeypatch.setitem(NETWORKS, "tiny", Network(Plain, "body", "head"))
+    gaps = replace(data, counted=np.random.default_rng(0).random((24, 14)) < 0.6)
+    settings = replace(SETTINGS, batch_size=8, loss=loss)
+    train(gaps, tmp_path / "whole", settings)
+    train(gaps, tmp_path / "pieces", replace(settings, accumulate=3))
+    assert losses_of(tmp_path / "pieces") == pytest.approx(losses_of(tmp_path / "whole"), rel=1e-5)
+    whole, pieces = (
+        build_network("tiny", weights=tmp_path / name / "checkpoint.safetensors").state_dict()
+        for name in ("whole", "pieces")
+    )
+    for key, tensor in whole.items():
+        torch.testing.assert_close(pieces[key], tensor, rtol=1e-4, atol=1e-5)
+
+
+def test_pieces_of_one_image_are_refused(data, tmp_path):
+    """A batch cut so small that batch norm can't train names the least size."""
+    with pytest.raises(InputError, match=r"batch_size is 4.*3 pieces.*at least 6"):
+        train(data, tmp_path, replace(SETTINGS, accumulate=3))
+
+
+def test_clipping_holds_steps_back(data, tmp_path):
+    """With plain gradient descent, a step moves the weights by at most rate times clip."""
+    for clip in (0.0, 1e-3):
+        settings = replace(
+            SETTINGS, optimizer="sgd", schedule="constant", learning_rate=1.0, clip=clip, epochs=1
+        )
+        train(data, tmp_path / str(clip), settings)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        start = dict(build_network("tiny").named_parameters())
+    moved = {}
+    for clip in (0.0, 1e-3):
+        end = build_network("tiny", weights=tmp_path / str(clip) / "checkpoint.safetensors")
+        parts = [
+            (end.get_parameter(key) - value).detach().flatten() for key, value in start.items()
+        ]
+        moved[clip] = float(torch.cat(parts).norm())
+    assert moved[1e-3] <= 1e-3 * 4 + 1e-6  # four batches
+    assert moved[0.0] > 0.01
+
+
+def test_early_stop_ends_after_epochs_that_did_not_help(data, tmp_path):
+    """Training ends once so many epochs brought no better AUROC, and a resume knows it."""
+    settings = replace(SETTINGS, epochs=30, learning_rate=1e-9, early_stop=2)
+    result = train(data, tmp_path / "run", settings)
+    assert result.facts["epochs"] == result.facts["best_epoch"] + 2 < 30
+    with pytest.raises(KeyboardInterrupt):
+        train(data, tmp_path / "cut", settings, events=Recorder(stop_after=2))
+    train(data, tmp_path / "cut", settings)
+    assert lasting_files(tmp_path / "cut") == lasting_files(tmp_path / "run")
+
+
+def test_one_channel_trains_and_loads(data, tmp_path):
+    """With one channel the first convolution has a third of the weights, and stays so."""
+    result = train(data, tmp_path, replace(SETTINGS, channels=1))
+    assert result.facts["parameters"] == 1 * 4 * 9 + 4 + 8 + 4 * 14 + 14
+    model = build_network("tiny", weights=result.checkpoint, channels=1)
+    assert model.body[0].weight.shape == (4, 1, 3, 3)
+
+
+def test_recomputing_needs_a_network_that_can(data, tmp_path):
+    """A network without gradient checkpointing says so."""
+    with pytest.raises(InputError, match="'tiny' can't recompute"):
+        train(data, tmp_path, replace(SETTINGS, recompute=True))
+
+
+def test_uncertain_as_a_class_trains_and_leaves_a_plain_network(data, tmp_path):
+    """Targets of a third class train, resume, and end as a checkpoint of 14 outputs."""
+    targets = data.targets.copy()
+    targets[::5, :3] = -1
+    hedged = replace(data, targets=targets)
+    settings = replace(SETTINGS, prior_bias=True)
+    result = train(hedged, tmp_path / "whole", settings)
+    assert result.facts["parameters"] == 3 * 4 * 9 + 4 + 8 + 4 * 14 + 14
+    with pytest.raises(KeyboardInterrupt):
+        train(hedged, tmp_path / "cut", settings, events=Recorder(stop_after=1))
+    train(hedged, tmp_path / "cut", settings)
+    assert lasting_files(tmp_path / "cut") == lasting_files(tmp_path / "whole")
+    rows = losses_of(tmp_path / "whole")
+    assert rows[-1] < rows[0]
+    with pytest.raises(InputError, match=r'"class", which brings its loss.*"focal"'):
+        train(hedged, tmp_path / "focal", replace(settings, loss="focal"))
+
+
 def test_finished_training_is_not_repeated(data, tmp_path):
     """Asking again for a finished training returns it without an epoch."""
     first = train(data, tmp_path)
@@ -253,7 +383,7 @@ def test_uncounted_targets_do_not_train(data, tmp_path):
 
 def test_diverged_loss_names_the_images(data, tmp_path):
     """A loss that is not finite stops with the ids of the batch."""
-    settings = replace(SETTINGS, optimizer="sgd", learning_rate=1e30, schedule="constant")
+    settings = replace(SETTINGS, optimizer="sgd", learning_rate=1e38, schedule="constant")
     with pytest.raises(InputError, match=r"loss became (nan|inf).*image\d+, .*lower"):
         train(data, tmp_path, settings)
 
@@ -273,15 +403,17 @@ def test_nan_in_the_network_is_caught_in_the_first_batch(data, tmp_path, monkeyp
 
 
 def test_too_little_memory_names_a_smaller_batch(data, tmp_path, monkeypatch):
-    """A GPU that runs out of memory is answered with half the batch size."""
+    """A GPU that runs out of memory is answered with the same batch in two pieces."""
 
     class Hungry(Tiny):
         def forward(self, images):
             raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setitem(NETWORKS, "tiny", Network(Hungry, "body", "head"))
-    with pytest.raises(InputError, match=r"4 images at a time; set training.batch_size to 2"):
-        train(data, tmp_path)
+    with pytest.raises(InputError, match=r"4 images at a time; set training.accumulate to 2"):
+        train(data, tmp_path / "four")
+    with pytest.raises(InputError, match=r"2 images at a time; use smaller images"):
+        train(data, tmp_path / "two", replace(SETTINGS, accumulate=2))
 
 
 def test_validation_without_both_classes_stops_before_training(data, tmp_path):

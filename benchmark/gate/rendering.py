@@ -32,7 +32,8 @@ def sentence(verdict: Verdict) -> str:
     start = _SENTENCES.get((verdict.word, verdict.exit_code), "The gate passed.")
     if not verdict.checks:
         return start
-    return f"{start} {len(verdict.checks)} checks: {told}."
+    noun = "check" if len(verdict.checks) == 1 else "checks"
+    return f"{start} {len(verdict.checks)} {noun}: {told}."
 
 
 def _table(verdict: Verdict) -> str:

@@ -37,7 +37,7 @@ class Mention:
 
 def read_link(gap: str) -> str:
     """Return how a mention is joined to the one before, from the letters between them."""
-    if any(letter in gap for letter in "TXVYvIa1:knqzHRhpimerEP"):
+    if any(letter in gap for letter in "TXVYvIa1:;knqzHRhpimerEP"):
         return ""
     for letter in "y|":
         if letter in gap:

@@ -48,12 +48,16 @@ class Reading:
         qualified = self._is_qualified()
         if scope.kind and self._leaves_scope(place, letter, qualified):
             scope.close()
+        if letter == "9":
+            scope.close()
         value, convention = MEANINGS[scope.kind]
         link = (
             "" if len(self.mentions) == self.barrier else "+" if qualified else read_link(self.gap)
         )
         trigger = scope.trigger if scope.kind else -1
         mention = Mention(place, letter, value, trigger, convention, link, bool(scope.kind))
+        if letter == "9":
+            mention.value, mention.link = (1.0 if self._is_told_of(place) else None), ""
         self.mentions.append(mention)
         if not scope.kind and letter not in "SD":
             if link in ("|", "y"):
@@ -79,6 +83,18 @@ class Reading:
         """Whether the mention before is an adjective of the one at hand: "hazy left opacity"."""
         return bool(self.mentions) and self.mentions[-1].letter == "J" and not self.gap.strip("xMA")
 
+    def _is_told_of(self, place: int) -> bool:
+        """Whether "the left is ..." goes on to say that the finding is there."""
+        after = self.shape[place + 1 : place + 3]
+        return after[:1] in ("", *",&T;CsM^kYL") or after in ("xC", "x^", "xs", "xM")
+
+    def restate(self, place: int) -> None:
+        """Take a finding of a former film for present, where it is spoken of again (C7)."""
+        if self.mentions and self.mentions[-1].convention == "C12" and not self.noun_follows(place):
+            spoken_of = any(letter in self.gap for letter in ";T")
+            if spoken_of and self.mentions[-1].value is None:
+                self.mentions[-1].decide(1.0, place, "C7")
+
     def act_backward(self, place: int, letter: str) -> None:
         """Apply a trigger to what precedes it; to what follows, where nothing precedes."""
         if len(self.mentions) == self.barrier:
@@ -91,7 +107,10 @@ class Reading:
         value, convention = _AFTER[letter]
         links = "|&/y" if letter == "H" else "|&/ycW"
         for mention in joined(self.mentions, links, since=self.barrier, of_a_kind=letter == "H"):
-            silent = mention.value is None and letter != "z"
+            if ";" in self.gap:  # of "it", only that it is gone contradicts what was said
+                silent = letter == "E" or (letter != "z" and mention.value is not None)
+            else:
+                silent = mention.value is None and letter != "z"
             if not silent and not (letter in "qQ" and mention.value == 0.0):
                 mention.decide(value, place, convention)
                 mention.scoped = True

@@ -1,11 +1,11 @@
 """One sentence to its mentions: phrases found, assertion decided, conventions C5 and C6 applied."""
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from cxr.labeling.assertion import decide
-from cxr.labeling.shapes import NOUNS
+from cxr.labeling.shapes import FAR, NOUNS
 from cxr.labeling.vocabulary import load_vocabulary
 from cxr.labeling.words import BOUNDARY
 from cxr.observations import NEGATIVE, OBSERVATIONS, POSITIVE, UNCERTAIN
@@ -39,15 +39,36 @@ class Mention(NamedTuple):
 
 
 def find_sentences(signs: str) -> Iterator[tuple[int, int]]:
-    """Yield the first word and the end of every sentence of a text given as characters."""
+    """Yield the first word and the end of every sentence of a text given as characters.
+
+    One that goes on about the finding before ("It has resolved") is joined to its sentence.
+    """
+    goes_on = _sequels()
     start = 0
     while start < len(signs):
         stop = signs.find(BOUNDARY, start)
+        while start < stop and not goes_on.isdisjoint(
+            (signs[stop + 1 : stop + 3], signs[stop + 1 : stop + 4])
+        ):
+            stop = signs.find(BOUNDARY, stop + 1)
         if stop < 0:
             stop = len(signs)
         if stop > start:
             yield start, stop
         start = stop + 1
+
+
+@cache
+def _sequels() -> frozenset[str]:
+    """Return the two or three words that start a sentence about the finding before."""
+    sign = load_vocabulary().lexicon.__getitem__
+    pronouns = {sign(word) for word in ("it", "this", "these", "they", "both")}
+    verbs = {sign(word) for word in ("is", "has", "was", "had", "remains", "appears", "persists")}
+    sides = {sign("the") + sign(word) for word in ("left", "right", "other")}
+    ones = verbs | {sign("one"), sign("side"), sign("sided")}
+    return frozenset(
+        {a + b for a in pronouns for b in verbs} | {a + b for a in sides for b in ones}
+    )
 
 
 def read_sentence(signs: str) -> tuple[Mention, ...]:
@@ -66,8 +87,9 @@ def _read(signs: str) -> tuple[Mention, ...]:
     end = 0
     for phrase, first, last in vocabulary.automaton.find_matches_as_indexes(signs):
         if first > end:
-            letters.append("x")
-            spans.append((-1, end, first))
+            for letter, start, stop in _between(signs, end, first):
+                letters.append(letter)
+                spans.append((-1, start, stop))
         letter = vocabulary.kinds[phrase]
         if letters and letter == letters[-1] and letter not in NOUNS:  # "no, no" is one no
             spans[-1] = (phrase, spans[-1][1], last)
@@ -83,9 +105,11 @@ def _read(signs: str) -> tuple[Mention, ...]:
     mentions = []
     for element, value, trigger, convention in decide("".join(letters)):
         letter = letters[element]
+        phrase, first, last = spans[element]
+        if letter == "9":
+            phrase, letter = _spoken_of(letters, spans, element)
         if value is None or letter == "Z":
             continue
-        phrase, first, last = spans[element]
         decided = spans[trigger][1:] if trigger >= 0 else None
         if letter == "G" and value == POSITIVE:
             value, convention = UNCERTAIN, "C6"
@@ -94,6 +118,31 @@ def _read(signs: str) -> tuple[Mention, ...]:
         if letter == "U" and value != NEGATIVE:
             mentions.append(Mention((_CARDIOMEGALY,), UNCERTAIN, first, last, decided, "C5"))
     return tuple(mentions)
+
+
+def _between(signs: str, start: int, stop: int) -> list[tuple[str, int, int]]:
+    """Return the letters of words that are no phrase: "x", and ";" where a sentence goes on."""
+    found = []
+    while start < stop:
+        end = signs.find(BOUNDARY, start, stop)
+        if end == start:
+            found.append((";", start, start + 1))
+            start += 1
+            continue
+        end = stop if end < 0 else end
+        found.append(("x", start, end))
+        start = end
+    return found
+
+
+def _spoken_of(
+    letters: list[str], spans: list[tuple[int, int, int]], element: int
+) -> tuple[int, str]:
+    """Return phrase and letter of the finding that "the left is" speaks of again."""
+    for before in range(element - 1, max(element - FAR, 0) - 1, -1):
+        if letters[before] in "FfJGUDO":
+            return spans[before][0], letters[before]
+    return -1, "Z"
 
 
 _remembered = lru_cache(maxsize=1 << 16)(_read)

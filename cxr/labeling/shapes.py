@@ -5,8 +5,8 @@ it, "x" for a run of other words (letters: `cxr.labeling.vocabulary`). "No pneum
 effusion" is "nF,MF". Looking ahead goes a fixed way, so that reading stays linear.
 """
 
-MENTIONS = frozenset("FfJGUDOZ")
-"""Findings and devices."""
+MENTIONS = frozenset("FfJGUDOZ9")
+"""Findings and devices; "9" is one spoken of again: "the left has resolved"."""
 NOUNS = MENTIONS | {"S"}
 """These and the silhouettes, which take a value only from a state (C8)."""
 CHANGES = frozenset("C^sN")

@@ -76,10 +76,13 @@ class _Reader:
             self.negated = place
         elif letter in "hpm":
             self.doubted = place
-        elif letter in "T,&;":
+        elif letter in "T,&":
             self.negated = self.doubted = -1
             if "x" in self.since:
                 self.pending = []
+        elif letter == ";":
+            self.negated = self.doubted = -1
+            self.pending = []
         elif letter in "V1":
             self.pending = []
         elif letter == "W" and self.stated:

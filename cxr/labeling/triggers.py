@@ -58,6 +58,7 @@ def _kept(reading: Reading, place: int, letter: str) -> None:
         reading.scope.open("k", place)
     else:
         reading.scope.close()
+        reading.restate(place)
 
 
 # ---------------------------------------------------------------------- hedges
@@ -194,6 +195,16 @@ def _there_is(reading: Reading, place: int, letter: str) -> None:
         scope.close()
 
 
+def _go_on(reading: Reading, place: int, letter: str) -> None:
+    """Begin a sentence that goes on about the last finding: "It has resolved"."""
+    reading.scope.close()
+    reading.prior = reading.tip = reading.differing = False
+
+
+def _change(reading: Reading, place: int, letter: str) -> None:
+    reading.restate(place)
+
+
 def _tip(reading: Reading, place: int, letter: str) -> None:
     reading.tip = True
 
@@ -235,6 +246,11 @@ STEPS: dict[str, Callable[[Reading, int, str], None]] = {
     "I": _there_is,
     "t": _tip,
     "0": _normal,
+    ";": _go_on,
+    "C": _change,
+    "^": _change,
+    "s": _change,
+    "M": _change,
     "q": Reading.act_backward,
     "z": Reading.act_backward,
     "H": Reading.act_backward,

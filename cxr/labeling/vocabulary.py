@@ -76,6 +76,7 @@ TRIGGER_KINDS = {
     "of": "o",
     "over": "l",
     "landmark": "L",
+    "same": "9",
     "aspect": "=",
     "hidden": "%",
     "enlarged": "+",

@@ -9,10 +9,13 @@ from cxr.labeling.shapes import CHANGES, MENTIONS, NOUNS, or_follows
 
 
 def _absent_before(reading: Reading, place: int, letter: str) -> None:
-    if reading.scope.kind == "e" and not reading.scope.used:
+    scope = reading.scope
+    if scope.kind == "e" and not scope.used:
+        return
+    if scope.kind == "p" and not scope.used and not scope.since:  # "probably no pneumothorax"
         return
     no_change_in = reading.next(place, "xMdwC^sjp") == "N"
-    reading.scope.open("k" if no_change_in else "n", place)
+    scope.open("k" if no_change_in else "n", place)
 
 
 def _absent_either(reading: Reading, place: int, letter: str) -> None:
@@ -78,7 +81,7 @@ def _possible_either(reading: Reading, place: int, letter: str) -> None:
         return
     if reading.next(place, "xMdj") in CHANGES:
         return
-    if reading.noun_follows(place):
+    if reading.noun_follows(place) or reading.next(place, "") == "n":
         scope.open("p" if scope.kind != "h" or scope.used else "h", place)
     else:
         reading.act_backward(place, "H")

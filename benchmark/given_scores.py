@@ -65,6 +65,7 @@ def read_given(
     scale: Scale = "auto",
     name: str = "",
     restricted: bool | None = None,
+    synthetic: bool = False,
 ) -> GivenScores:
     """Read the tables.
 
@@ -78,6 +79,7 @@ def read_given(
         scale: what the scores are.
         name: what to call the cohort; empty: the file's name.
         restricted: None: where the ids are MIMIC-CXR's.
+        synthetic: whether the images are phantoms.
 
     Raises:
         InputError: what is wrong with a table; a column in `columns` that no table has.
@@ -96,6 +98,7 @@ def read_given(
         tables=tables,
         name=name or truth.name.split(".")[0],
         restricted=labels.restricted if restricted is None else restricted,
+        synthetic=synthetic,
     )
 
 

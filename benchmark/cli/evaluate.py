@@ -43,6 +43,7 @@ _FILE = click.Path(path_type=Path)
     default=None,
     help="Whether ids must stay out of the results; else they do where they are MIMIC-CXR's.",
 )
+@click.option("--synthetic", is_flag=True, help="Say everywhere that the images are phantoms.")
 @click.option(
     "--set",
     "overrides",
@@ -69,6 +70,7 @@ def command(
     scale: Literal["auto", "probability", "logit"],
     name: str,
     restricted: bool | None,
+    synthetic: bool,
     overrides: tuple[str, ...],
     output: Path,
     no_pdf: bool,
@@ -112,6 +114,7 @@ def command(
             scale=scale,
             name=name,
             restricted=restricted,
+            synthetic=synthetic,
         )
         finished = evaluate_given(given, config, results=output, events=events)
     click.echo(summary(finished))

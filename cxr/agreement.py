@@ -174,7 +174,8 @@ def _with_interval(value: float, rated: Ratings, moved: Floats) -> Estimate:
         return Estimate(value, reason="one patient")
     error = math.sqrt(len(moved_by) / (len(moved_by) - 1) * float((moved_by**2).sum()))
     if error < 1e-12:
-        return Estimate(value, reason="the readers never differed")
+        same = "the readers never differed" if value > 0.5 else "one of them never changed"
+        return Estimate(value, reason=same)
     freedom = patient_freedom(_by_patient(rated, rated.weights))
     ends = difference_interval(value, error, freedom)
     return Estimate(value, ends.low, ends.high, METHOD)

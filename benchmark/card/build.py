@@ -61,6 +61,7 @@ from benchmark.card.results import (
     build_variants,
     present_labels,
 )
+from benchmark.card.reviewing import build_review
 from benchmark.evidence import Evidence, key
 from cxr.observations import OBSERVATIONS
 
@@ -158,6 +159,7 @@ def build_card(run_folder: Path) -> Card:
         map_gains=build_map_gains(evidence, checkpoints),
         trust=build_trust(evidence, checkpoints),
         ladder=build_ladder(evidence, checkpoints, results),
+        review=build_review(evidence, checkpoints),
         limits=build_limits(evidence, results, notes),
         ethics=build_ethics(evidence, notes),
         points=build_points(evidence, known, notes),

@@ -5,8 +5,12 @@ A `Number` carries the text that is shown and the source it was read from (see
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from benchmark.card.reviewing import Review
 
 
 @dataclass(frozen=True)
@@ -448,6 +452,7 @@ class Card:
     map_gains: tuple[MapGain, ...]
     trust: tuple[TrustCheck, ...]
     ladder: Ladder
+    review: "Review"
     limits: tuple[str, ...]
     ethics: tuple[str, ...]
     points: tuple[Point, ...]

@@ -206,12 +206,18 @@ def build_limits(
         "One source of data: nothing is known about other hospitals, devices or populations.",
         "Operating points were not tuned; precision depends on how common a finding is where "
         "the model is used.",
-        "No clinician has read these cases against the models.",
+        *_readers(evidence),
         "Heatmaps are coarse. A map on the finding is no proof that the finding made the score, "
         "and a high AUROC is no proof that the map is on the finding.",
         *_sentences(notes.get("caveats")),
     ]
     return tuple(limits)
+
+
+def _readers(evidence: Evidence) -> tuple[str, ...]:
+    if evidence.value("reviews/review.json#blind"):
+        return ("Readers saw a sample of the cases, and saw less than a clinical reading has.",)
+    return ("No clinician has read these cases against the models.",)
 
 
 def build_ethics(evidence: Evidence, notes: dict[str, Any]) -> tuple[str, ...]:

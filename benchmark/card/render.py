@@ -31,21 +31,43 @@ def render_html(card: Card) -> str:
 
 def render(card: Card, *, paper: bool) -> str:
     """Return the card as HTML for the screen, or for the paper that the PDF is made of."""
-    style = _asset("paper.css" if paper else "screen.css")
-    script = "" if paper else _asset("card.js")
+    return render_page(
+        "card.html.jinja",
+        style="paper.css" if paper else "screen.css",
+        script="" if paper else "card.js",
+        card=card,
+        paper=paper,
+        points=_embedded(card),
+    )
+
+
+def render_page(template: str, *, style: str, script: str = "", **values: Any) -> str:
+    """Return a template with its style and script inside, and their hashes for the CSP.
+
+    Args:
+        template: its file, from the templates' folder, as `style` and `script` are.
+        style: a CSS file.
+        script: a JavaScript file; empty for none.
+        values: what the template names.
+    """
+    styles, scripts = _asset(style), _asset(script) if script else ""
     return (
         _environment()
-        .get_template("card.html.jinja")
+        .get_template(template)
         .render(
-            card=card,
-            paper=paper,
-            style=Markup(style),
-            script=Markup(script),
-            style_hash=_csp_hash(style),
-            script_hash=_csp_hash(script),
-            points=_embedded(card),
+            style=Markup(styles),
+            script=Markup(scripts),
+            style_hash=_csp_hash(styles),
+            script_hash=_csp_hash(scripts),
+            **values,
         )
     )
+
+
+def inert_json(values: Any) -> Markup:
+    """Return `values` as JSON that can't end the HTML element it stands in."""
+    text = json.dumps(values, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
 
 
 def render_markdown(card: Card) -> str:
@@ -152,5 +174,4 @@ def _embedded(card: Card) -> Markup:
         if points is None
         else {"thresholds": points.thresholds, "start": points.start, "counts": points.counts}
     )
-    text = json.dumps(values, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
+    return inert_json(values)

@@ -231,7 +231,7 @@ def test_deep_links_lead_to_their_section(browse: Open) -> None:
     targets = driver.execute_script(
         "return [...document.querySelectorAll('.contents a')].map(a => a.getAttribute('href'))"
     )
-    assert len(targets) == 20
+    assert len(targets) == 21
     assert all(driver.find_elements(By.CSS_SELECTOR, f"h2{target}") for target in targets)
 
 

@@ -37,7 +37,7 @@ def test_every_section_of_a_synthetic_run_is_marked_so(html: str) -> None:
     """A synthetic run carries a banner, and the mark beside every section's heading."""
     assert 'aria-label="Synthetic data"' in html
     headings = re.findall(r"<h2 id=.*?</h2>", html)
-    assert len(headings) == 20
+    assert len(headings) == 21
     assert all("Synthetic</span>" in heading for heading in headings)
 
 
@@ -64,7 +64,7 @@ def test_a_bare_run_shows_what_is_not_provided(tmp_path: Path) -> None:
         "the run measured no subgroups",
     ):
         assert said in html
-    assert len(re.findall(r"<h2 id=", html)) == 20
+    assert len(re.findall(r"<h2 id=", html)) == 21
 
 
 def test_a_folder_without_run_json_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import click
 
 from benchmark.gate import (
     FORMATS,
+    SUFFIXES,
     BaselineDemand,
     Demands,
     Verdict,
@@ -17,6 +18,7 @@ from benchmark.gate import (
     render,
     write_baseline,
 )
+from benchmark.runs import write_text
 from cxr.errors import InputError
 
 
@@ -65,6 +67,13 @@ from cxr.errors import InputError
     show_default=True,
     help="How the verdict is printed.",
 )
+@click.option(
+    "--save",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Save the verdict, too; the suffix tells the format (.md, .json, .xml for JUnit, .txt).",
+)
 def command(
     run: Path,
     file: Path | None,
@@ -74,6 +83,7 @@ def command(
     networks: tuple[str, ...],
     updated: Path | None,
     form: str,
+    files: tuple[Path, ...],
 ) -> None:
     """Test a finished RUN folder against floors and ceilings, or against a baseline.
 
@@ -89,7 +99,7 @@ def command(
     \b
     Examples:
       cxr-bench check results/synthetic-1a2b3c4d/RUN --thresholds thresholds.toml
-      cxr-bench check RUN --thresholds thresholds.toml --format junit > gate.xml
+      cxr-bench check RUN --thresholds thresholds.toml --format github --save gate.md
       cxr-bench check RUN --update-baseline baseline.json
       cxr-bench check RUN --baseline baseline.json --margin 0.03
       cxr-bench check RUN --baseline baseline.json --network densenet169=densenet121
@@ -110,6 +120,9 @@ def command(
     """
     if file is None and baseline is None and updated is None:
         raise click.UsageError("give --thresholds, --baseline or --update-baseline.")
+    for path in files:
+        if path.suffix not in SUFFIXES:
+            raise click.UsageError(f"--save {path}: the suffix is none of {', '.join(SUFFIXES)}.")
     demands = read_demands(file) if file else Demands()
     verdicts = [check_run(run, demands.thresholds)] if demands.thresholds else []
     if baseline is not None:
@@ -125,7 +138,7 @@ def command(
         )
     elif not verdicts and updated is None:
         raise InputError(f"{file} holds no [[threshold]], and no --baseline is given.")
-    code = _tell(merge(verdicts), form) if verdicts else 0
+    code = _tell(merge(verdicts), form, files) if verdicts else 0
     if updated is not None:
         _update(run, updated, passed=code == 0)
     sys.exit(code)
@@ -136,8 +149,10 @@ def _pair(text: str) -> tuple[str, str]:
     return name, other or name
 
 
-def _tell(verdict: Verdict, form: str) -> int:
-    """Print the verdict, and why there is none on standard error."""
+def _tell(verdict: Verdict, form: str, files: tuple[Path, ...]) -> int:
+    """Print and save the verdict; why there is none goes to standard error."""
+    for path in files:
+        write_text(path, render(verdict, SUFFIXES[path.suffix]) + "\n")
     if verdict.checks or form != "table":
         click.echo(render(verdict, form))
     if verdict.obstacle:

@@ -2,12 +2,13 @@
 
 from benchmark.gate.baseline import check_baseline
 from benchmark.gate.files import read_baseline, write_baseline
-from benchmark.gate.rendering import FORMATS, render
+from benchmark.gate.rendering import FORMATS, SUFFIXES, render
 from benchmark.gate.thresholds import BaselineDemand, Demands, Threshold, read_demands
 from benchmark.gate.verdict import Check, Verdict, check_run, merge
 
 __all__ = [
     "FORMATS",
+    "SUFFIXES",
     "BaselineDemand",
     "Check",
     "Demands",

@@ -76,6 +76,8 @@ def match(
         same = True
     elif not same:
         words += _case_words(candidate, baseline, len(shared))
+    else:
+        words += (f"Both runs are of the same {len(shared)} test cases: the test is paired.",)
     return Matched(candidate, baseline, same, pairs, words, recipe)
 
 

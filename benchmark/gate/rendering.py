@@ -17,6 +17,10 @@ _SENTENCES = {
 }
 
 
+SUFFIXES = {".md": "markdown", ".json": "json", ".xml": "junit", ".txt": "table"}
+"""How a file's name tells the format that is saved in it."""
+
+
 def render(verdict: Verdict, form: str) -> str:
     """Return the verdict as text in one of `FORMATS`, without a line feed at the end."""
     return FORMATS[form](verdict)
@@ -165,8 +169,9 @@ def _number(check: Check) -> str:
     found = check.found
     if not found.known:
         return f"not estimable: {found.reason}"
-    interval = f" [{found.low:.3f}, {found.high:.3f}]" if found.low == found.low else ""
-    return f"{found.estimate:.3f}{interval}"
+    digits = "{:z.3f}"  # z: no minus before a zero
+    interval = f" [{digits.format(found.low)}, {digits.format(found.high)}]"
+    return digits.format(found.estimate) + (interval if found.low == found.low else "")
 
 
 def _told(check: Check) -> str:

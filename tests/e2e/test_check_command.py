@@ -172,3 +172,18 @@ def test_a_mistake_in_the_command(run: Path, options: tuple[str, ...], message: 
     told = command("check", run, *options)
     assert told.code == 2
     assert message in told.err
+
+
+def test_one_verdict_can_be_saved_in_several_formats(run: Path, tmp_path: Path) -> None:
+    """--save writes more formats of the verdict that is printed; an unknown suffix is refused."""
+    file = tmp_path / "t.toml"
+    file.write_text('[[threshold]]\nmetric = "auroc"\nmin = 0.5\n')
+    names = [tmp_path / f"gate{suffix}" for suffix in (".md", ".json", ".xml", ".txt")]
+    options = [part for name in names for part in ("--save", name)]
+    told = command("check", run, "--thresholds", file, *options)
+    starts = [name.read_text()[:12] for name in names]
+    assert starts == ["### Model ga", '{\n "checks":', "<testsuite n", "verdict  net"]
+    assert names[3].read_text() == told.out
+    wrong = command("check", run, "--thresholds", file, "--save", tmp_path / "gate.pdf")
+    assert wrong.code == 2
+    assert "the suffix is none of .md, .json, .xml, .txt" in wrong.err

@@ -73,7 +73,10 @@ def test_the_same_scores_pass(tmp_path: Path, baseline: Path, logits: np.ndarray
     assert rare.verdict == "inconclusive"
     assert "inconclusive (not deciding)" in render(verdict, "table")
     assert verdict.recipe == ()
-    assert verdict.notes == ("resnet50 ranks the cases as the baseline does.",)
+    assert verdict.notes == (
+        "Both runs are of the same 785 test cases: the test is paired.",
+        "resnet50 ranks the cases as the baseline does.",
+    )
 
 
 def test_a_better_run_passes(tmp_path: Path, baseline: Path, cases: pd.DataFrame) -> None:
@@ -88,7 +91,7 @@ def test_a_clear_drop_fails(tmp_path: Path, baseline: Path, cases: pd.DataFrame)
     verdict = check_baseline(run, baseline, margin=0.05)
     assert (verdict.word, verdict.exit_code) == ("fail", 1)
     assert verdict.checks[0].observation == "macro"
-    assert "would fail in 80 of 100 tries" in verdict.notes[0]
+    assert "would fail in 80 of 100 tries" in verdict.notes[1]
 
 
 def test_what_can_not_be_told_is_inconclusive(

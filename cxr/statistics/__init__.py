@@ -1,6 +1,6 @@
 """Uncertainty of metrics, with the patient as the unit: resampling, intervals, tests."""
 
-from cxr.statistics.comparison import holm, permutation_p, two_sided_p
+from cxr.statistics.comparison import holm, permutation_p, seed_variance, two_sided_p
 from cxr.statistics.coverage import Coverage, coverage_table
 from cxr.statistics.delong import ClusteredAurocs, clustered_aurocs
 from cxr.statistics.differences import (
@@ -63,6 +63,7 @@ __all__ = [
     "replicate_interval",
     "replicate_means",
     "resample_patients",
+    "seed_variance",
     "two_sided_p",
     "unpaired_area_difference",
     "wilson_interval",

@@ -1,6 +1,7 @@
 """Is one score better than another on the same patients: paired tests and their family."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -87,3 +88,28 @@ def permutation_p(
     if math.isnan(apart[0]):
         return math.nan
     return float(np.mean(apart >= apart[0] - 1e-12))
+
+
+def seed_variance(values: Sequence[Floats]) -> tuple[float, float]:
+    """Variance that training seeds give to a difference of two means over seeds.
+
+    The spread over seeds is pooled over the two networks, because with a few seeds each a variance
+    of its own would be worth next to nothing. It is that of measured values on the same patients,
+    and so counts what seeds and patients do together a second time beside the patients' variance:
+    the interval of a difference errs on the wide side, by little.
+
+    Args:
+        values: for each network the metric of each seed; two or more seeds each.
+
+    Returns:
+        The variance, and its degrees of freedom: seeds less networks.
+
+    Raises:
+        ValueError: a network has fewer than two seeds.
+    """
+    counts = np.array([len(one) for one in values])
+    if (counts < 2).any():
+        raise ValueError(f"{counts.min()} seed(s); a spread over seeds takes two or more of each.")
+    freedom = float((counts - 1).sum())
+    pooled = sum(float(((one - one.mean()) ** 2).sum()) for one in values) / freedom
+    return pooled * float((1 / counts).sum()), freedom

@@ -196,7 +196,8 @@
       });
       const list = make("ul", { className: "places" });
       list.dataset.places = question.key;
-      box.append(draw, list);
+      choices.append(draw);
+      box.append(list);
     }
     return box;
   };

@@ -59,9 +59,21 @@ def render_page(template: str, *, style: str, script: str = "", **values: Any) -
             script=Markup(scripts),
             style_hash=_csp_hash(styles),
             script_hash=_csp_hash(scripts),
+            rendering=rendering_digest(),
             **values,
         )
     )
+
+
+@cache
+def rendering_digest() -> str:
+    """Return 12 hexadecimal digits of all that makes a page of a card: templates and code."""
+    code = Path(__file__).parent
+    files = [*code.glob("*.py"), *code.glob("*.toml"), *templates_folder().rglob("*.*")]
+    digest = hashlib.sha256()
+    for file in sorted(files, key=lambda each: each.name):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def inert_json(values: Any) -> Markup:

@@ -15,13 +15,17 @@ from cxr.errors import InputError
 
 COMMANDS = {
     "run": "benchmark.cli.run",
+    "inspect": "benchmark.cli.inspect",
     "synth": "benchmark.cli.synth",
     "label": "benchmark.cli.label",
     "label-quality": "benchmark.cli.label_quality",
     "evaluate": "benchmark.cli.evaluate",
     "check": "benchmark.cli.check",
+    "history": "benchmark.cli.history",
     "explain": "benchmark.cli.explain",
     "review": "benchmark.cli.review",
+    "bundle": "benchmark.cli.bundle",
+    "verify": "benchmark.cli.verify",
 }
 """Command name -> module with a click command `command`; imported when used, so that `--help`
 and the labeler do not wait for torch."""

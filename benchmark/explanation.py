@@ -1,7 +1,7 @@
 """The explanation stage: examples chosen by a stated rule, and where all maps point.
 
-For one network it writes `localization.json`, `trust.json`, the pictures, and last their
-`explanations/index.json`.
+For one network it writes `localization.json`, `trust.json`, the pictures and the mean map that
+maps are contrasted with, and last the pictures' `explanations/index.json`.
 Examples are chosen by score alone, never by how a map looks. Where the cohort is restricted no
 radiograph, outline or file name leaves: the map stands on a drawn chest.
 """
@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import load_file, save
 from scipy.special import expit
 from torch import Tensor, nn
 
@@ -30,7 +31,7 @@ from benchmark.pointing import (
     measure_pairs,
 )
 from benchmark.prediction import load_batch
-from benchmark.runs import write_json
+from benchmark.runs import replacing, write_json
 from benchmark.trust import trust_checks
 from cxr.heatmaps import is_blank
 from cxr.localization import place_mask
@@ -43,6 +44,9 @@ REFERENCE = 32
 
 PLAIN_TEST, PLAIN_VALIDATE = 120, 60
 """Images on which the maps are compared with plain Grad-CAM, at most."""
+
+USUAL = "explanations/usual.safetensors"
+"""In a network's folder: the mean map, so that new images can be explained alike."""
 
 Outcome = Literal["TP", "FP", "FN"]
 
@@ -107,6 +111,7 @@ def explain_run(
     scores = expit(logits)
     eyes = _Eyes(model, pixels, cases, settings, device)
     explainer = eyes.prepare(model)
+    keep_usual(folder, explainer)
     about = {"schema": 1, "network": network, "seed": seed} | eyes.describe(explainer)
     events.stage(f"Explaining {network}", int(cases["image_id"].isin(placed).sum()), "images")
     pairs = measure_pairs(
@@ -149,7 +154,7 @@ class _Eyes:
 
     def prepare(self, model: nn.Module) -> Explainer:
         """Return `model` ready to be explained as the settings say."""
-        explainer = self._finest(model)
+        explainer = finest_explainer(model, self.load(np.array([0])), self.settings)
         if self.settings.contrast and len(self.reference):
             batches = (self.load(rows) for rows in np.array_split(self.reference, 3) if len(rows))
             explainer.contrast_with(batches, len(OBSERVATIONS))
@@ -159,34 +164,63 @@ class _Eyes:
         """Return the network with Grad-CAM at its own cells."""
         return Explainer(self.model, self.load(np.array([0])))
 
-    def _finest(self, model: nn.Module) -> Explainer:
-        image, settings = self.load(np.array([0])), self.settings
-        try:
-            explainer = Explainer(model, image, stride=settings.stride, enlarge=settings.enlarge)
-            explainer.maps(image, [0])
-        except (ValueError, RuntimeError):  # a network whose strides can't be taken out
-            return Explainer(model, image, enlarge=settings.enlarge)
-        return explainer
-
     def maps(self, explainer: Explainer) -> Maps:
         """Return a function from positions to all 14 maps of the images there."""
         return lambda rows: explainer.maps(self.load(rows), range(len(OBSERVATIONS)))
 
     def describe(self, explainer: Explainer) -> dict[str, Any]:
         """Return how the maps were made, for every document about them."""
-        contrast = f", less the mean map of {explainer.reference} validation images"
         return {
             "method": self.settings.method,
             "target": explainer.target.describe(),
             "spacing": round(explainer.spacing, 2),
             "enlarge": self.settings.enlarge,
             "contrast": explainer.reference,
-            "words": (
-                f"Grad-CAM at {explainer.target.describe()}, a cell every "
-                f"{explainer.spacing:.3g} pixels of the image as the network saw it"
-                f"{contrast if explainer.reference else ''}"
-            ),
+            "words": describe_maps(explainer),
         }
+
+
+def finest_explainer(model: nn.Module, image: Tensor, settings: ExplanationConfig) -> Explainer:
+    """Return `model` ready to be explained as finely as the settings ask and it allows.
+
+    Args:
+        model: a network.
+        image: (1, 3, H, W) float, one of the images, on the network's device.
+        settings: stride and enlargement.
+    """
+    try:
+        explainer = Explainer(model, image, stride=settings.stride, enlarge=settings.enlarge)
+        explainer.maps(image, [0])
+    except (ValueError, RuntimeError):  # a network whose strides can't be taken out
+        return Explainer(model, image, enlarge=settings.enlarge)
+    return explainer
+
+
+def describe_maps(explainer: Explainer) -> str:
+    """Return in words how an explainer makes its maps."""
+    contrast = f", less the mean map of {explainer.reference} validation images"
+    return (
+        f"Grad-CAM at {explainer.target.describe()}, a cell every {explainer.spacing:.3g} pixels "
+        f"of the image as the network saw it{contrast if explainer.reference else ''}"
+    )
+
+
+def keep_usual(folder: Path, explainer: Explainer) -> None:
+    """Keep the mean map that maps are contrasted with, so that new images are read alike."""
+    if explainer.usual is not None:
+        tensors = {
+            "usual": torch.from_numpy(explainer.usual).contiguous(),
+            "images": torch.tensor(explainer.reference),
+        }
+        with replacing(folder / USUAL) as temporary:
+            temporary.write_bytes(save(tensors))
+
+
+def recall_usual(folder: Path, explainer: Explainer) -> None:
+    """Contrast maps with the mean map that `keep_usual` kept, where there is one that fits."""
+    if (folder / USUAL).is_file():
+        tensors = load_file(folder / USUAL)
+        explainer.contrast_against(tensors["usual"].numpy(), int(tensors["images"]))
 
 
 def _gain(eyes: _Eyes, masks: Masks, pairs: Pairs, evaluation: EvaluationConfig) -> dict[str, Any]:

@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 from matplotlib import colormaps
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 PICTURE = 192
 """Pixels a side of an overlay."""
 
 _OUTLINE = (64, 224, 255)
+_BAND = (255, 210, 80)
 _COLOURS = 128
 _GREYS = 64
 _STRENGTH = 0.65  # of the heat at its highest: the radiograph still shows through
@@ -41,17 +42,53 @@ def overlay_png(pixels: np.ndarray | None, heat: np.ndarray, outline: np.ndarray
         outline: (h, w) bool, the lesion, or None.
     """
     ground = schematic_chest() if pixels is None else _enlarged(pixels)
-    strength = np.clip(heat, 0, 1)[..., None]
-    colour = colormaps["inferno"](0.35 + 0.65 * strength[..., 0])[..., :3] * 255
-    weight = _STRENGTH * strength  # nothing stays nothing, and little stays faint
-    picture = (1 - weight) * ground[..., None] + weight * colour
-    picture = np.round(picture).astype(np.uint8)
+    picture = blend(ground, heat)
     if outline is not None and outline.any():
         picture = _with_outline(picture, outline)
     palette = Image.fromarray(picture).quantize(
         _COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
     )
     return _png(palette)
+
+
+def blend(ground: np.ndarray, heat: np.ndarray) -> NDArray[np.uint8]:
+    """Return heat over a grey picture, both of any one size.
+
+    Args:
+        ground: (h, w) uint8.
+        heat: (h, w) float from 0, nothing, to 1, the strongest.
+
+    Returns:
+        (h, w, 3) uint8; where there is no heat, the grey picture as it is.
+    """
+    strength = np.clip(heat, 0, 1)[..., None]
+    colour = colormaps["inferno"](0.35 + 0.65 * strength[..., 0])[..., :3] * 255
+    weight = _STRENGTH * strength  # nothing stays nothing, and little stays faint
+    return np.round((1 - weight) * ground[..., None] + weight * colour).astype(np.uint8)
+
+
+def stamp(picture: NDArray[np.uint8], words: str) -> NDArray[np.uint8]:
+    """Return the picture with a band below it that says `words`, as wide as it is.
+
+    Args:
+        picture: (h, w, 3) uint8.
+        words: broken into as many lines as they need.
+    """
+    width = picture.shape[1]
+    font = ImageFont.load_default(max(9, width / 40))
+    lines: list[str] = []
+    for word in words.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) < 0.96 * width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    step = round(1.4 * max(9, width / 40))
+    band = Image.new("RGB", (width, step * len(lines) + step // 2), _BAND)
+    pen = ImageDraw.Draw(band)
+    for place, line in enumerate(lines):
+        pen.text((round(0.02 * width), step * place + step // 4), line, font=font, fill="black")
+    return np.concatenate([picture, np.asarray(band)])
 
 
 def schematic_chest() -> np.ndarray:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import logit
 
 from cxr.observations import (
     BLANK,
@@ -44,7 +45,7 @@ _CLOSING = "Nothing else abnormal is called."
 
 
 def call_observations(
-    scores: ArrayLike, points: ArrayLike, *, doubt: float = 0.0
+    scores: ArrayLike, points: ArrayLike, *, doubt: float = 1.0
 ) -> NDArray[np.float64]:
     """Turn scores into the values of a label, consistent with one another.
 
@@ -52,15 +53,16 @@ def call_observations(
         scores: (14,) float in [0, 1]; NaN where there is none.
         points: operating points, (14,) or one for all; an observation is called where its score
             reaches its own. NaN where there is none.
-        doubt: scores nearer to the operating point than this are possible, neither called nor
-            denied; 0 for none.
+        doubt: a score whose odds differ from the operating point's by less than this factor is
+            possible, neither called nor denied; 1 for none. A factor, because 0.05 is little
+            beside 0.5 and much beside 0.04.
 
     Returns:
         (14,) float: 1, 0, -1 (possible) or NaN (not judged). No Finding is 1 where nothing but
         devices is 1 or -1, else NaN, whatever the network scores for it.
 
     Raises:
-        ValueError: not 14 scores or points, one outside [0, 1], or a negative doubt.
+        ValueError: not 14 scores or points, one outside [0, 1], or a doubt below 1.
 
     Example:
         >>> values = call_observations(np.full(14, 0.2), 0.5)
@@ -71,10 +73,12 @@ def call_observations(
     limits = np.broadcast_to(np.asarray(points, dtype=float), given.shape)
     if given.shape != (len(OBSERVATIONS),):
         raise ValueError(f"scores have shape {given.shape}; expected ({len(OBSERVATIONS)},).")
-    if doubt < 0 or any(((part < 0) | (part > 1)).any() for part in (given, limits)):
-        raise ValueError("scores and operating points are from 0 to 1, and doubt is not negative.")
+    if doubt < 1 or any(((part < 0) | (part > 1)).any() for part in (given, limits)):
+        raise ValueError("scores and operating points are from 0 to 1, and doubt is 1 or more.")
     values = np.where(given >= limits, POSITIVE, NEGATIVE)
-    values[np.abs(given - limits) < doubt] = UNCERTAIN
+    with np.errstate(invalid="ignore"):  # both scores at 0, or both at 1
+        apart = np.abs(logit(given) - logit(limits))
+    values[apart < np.log(doubt)] = UNCERTAIN
     values[np.isnan(given) | np.isnan(limits)] = BLANK
     return _consistent(values)
 

@@ -104,24 +104,28 @@ def orient(
 
 
 def find_regions(
-    map_: np.ndarray, frame: Frame, *, threshold: float = 0.5, most: int = 2
+    map_: np.ndarray, marked: np.ndarray, frame: Frame, *, most: int = 2
 ) -> tuple[Region, ...]:
     """Return the places where a map is strong, those with most evidence first.
 
     Args:
         map_: (h, w) float, 0 or more, over the whole picture.
+        marked: (h, w) bool, where it is strong; see `cxr.localization.binarize`.
         frame: where the lungs lie and how the picture is turned.
-        threshold: share of the map's maximum that a place must reach.
-        most: regions at most; of those, what holds less than a tenth of the evidence above the
-            threshold is left out.
+        most: regions at most; of those, what holds less than a tenth of the marked evidence is
+            left out.
 
     Returns:
         Regions; none for a blank map.
+
+    Raises:
+        ValueError: shapes differ.
     """
-    if is_blank(map_):
+    if map_.shape != marked.shape:
+        raise ValueError(f"the map is {map_.shape} and what is marked {marked.shape}.")
+    if is_blank(map_) or not marked.any():
         return ()
-    strong = (map_ >= threshold * map_.max()).astype(np.uint8)
-    count, parts = cv2.connectedComponents(strong, connectivity=8)
+    count, parts = cv2.connectedComponents(marked.astype(np.uint8), connectivity=8)
     mass = np.bincount(parts.ravel(), weights=map_.ravel().astype(float), minlength=count)[1:]
     order = np.argsort(-mass, kind="stable")[:most]
     return tuple(

@@ -99,8 +99,7 @@ class Explainer:
         Raises:
             ValueError: the method is not Grad-CAM, or there are no images.
         """
-        if self.method != "gradcam":
-            raise ValueError(f"maps by {self.method} have no sign; only gradcam has a contrast.")
+        self._need_signed()
         self._usual, self.reference = None, 0
         total: np.ndarray | float = 0.0
         count = 0
@@ -110,6 +109,24 @@ class Explainer:
         if not count:
             raise ValueError("there are no images to contrast with.")
         self._usual, self.reference = np.asarray(total / count, np.float32), count
+
+    @property
+    def usual(self) -> np.ndarray | None:
+        """The (outputs, h, w) mean map that maps are contrasted with; None where they are not."""
+        return self._usual
+
+    def contrast_against(self, usual: np.ndarray, reference: int) -> None:
+        """Contrast maps with a mean map that was taken before, as `contrast_with` would.
+
+        Args:
+            usual: (outputs, h, w) float, the `usual` of an explainer made in the same way.
+            reference: how many images it is the mean of.
+
+        Raises:
+            ValueError: the method is not Grad-CAM.
+        """
+        self._need_signed()
+        self._usual, self.reference = usual.astype(np.float32), reference
 
     def maps(self, images: Tensor, indices: Sequence[int]) -> np.ndarray:
         """Return (N, K, h, w) maps at the layer's own cells, as `explain` does.
@@ -130,6 +147,10 @@ class Explainer:
     def resize(self, maps: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
         """Return (..., h, w) maps as pixels over the field of the image; see `resize_maps`."""
         return resize_maps(maps, size, target=self.target, field=self._field)
+
+    def _need_signed(self) -> None:
+        if self.method != "gradcam":
+            raise ValueError(f"maps by {self.method} have no sign; only gradcam has a contrast.")
 
     def _signed(self, images: Tensor, indices: Sequence[int]) -> np.ndarray:
         with evaluating(self._model):

@@ -48,7 +48,7 @@ def test_the_labeler_reads_back_what_was_predicted(values, places, scores, point
 @given(
     st.lists(shares, min_size=14, max_size=14),
     st.lists(shares, min_size=14, max_size=14),
-    st.floats(0, 0.3),
+    st.floats(1, 3),
 )
 def test_thresholded_scores_are_read_back(scores, points, doubt):
     """A text written from scores and operating points has exactly their calls as its labels."""

@@ -10,11 +10,17 @@ from torch import Tensor, nn
 
 from benchmark.config import EvaluationConfig, ExplanationConfig
 from benchmark.events import Silent
-from benchmark.explanation import choose_examples, explain_run
-from benchmark.overlays import PICTURE, grey_png, overlay_png, schematic_chest
+from benchmark.explanation import (
+    choose_examples,
+    explain_run,
+    finest_explainer,
+    recall_usual,
+)
+from benchmark.overlays import PICTURE, blend, grey_png, overlay_png, schematic_chest, stamp
 from benchmark.pointing import find_pairs, gain_words, margin_words
 from cxr.estimates import Estimate
 from cxr.observations import OBSERVATIONS
+from cxr.tensors import to_input
 
 SIDE = 32
 LESION = "Lung Lesion"
@@ -314,3 +320,34 @@ def test_a_network_whose_strides_stay_is_explained_at_its_own_cells(inputs):
     inputs["model"] = model
     explain_run(**inputs)
     assert read(inputs, "localization.json")["spacing"] == pytest.approx(32 / 1.5, abs=0.01)
+
+
+def test_the_mean_map_is_kept_for_new_images(inputs):
+    """An explainer that recalls the run's mean map gives the maps that the run's gave."""
+    settings = ExplanationConfig(contrast=True)
+    explain_run(**inputs | {"settings": settings})
+    images = torch.rand(3, 3, SIDE, SIDE)
+    recalled = finest_explainer(inputs["model"], images[:1], settings)
+    recall_usual(inputs["folder"], recalled)
+    assert recalled.reference == 20
+    again = finest_explainer(inputs["model"], images[:1], settings)
+    validation = inputs["pixels"][inputs["cases"]["split"] == "validate"]
+    again.contrast_with([to_input(torch.from_numpy(validation))], len(OBSERVATIONS))
+    np.testing.assert_allclose(
+        recalled.maps(images, range(14)), again.maps(images, range(14)), atol=1e-6
+    )
+
+
+def test_blended_pictures_keep_grey_where_there_is_no_heat():
+    """Without heat the picture stays grey, and a stamp adds a band below it."""
+    ground = np.tile(np.arange(60, dtype=np.uint8), (40, 1))
+    heat = np.zeros((40, 60))
+    heat[:, 30:] = 2
+    picture = blend(ground, heat)
+    np.testing.assert_array_equal(picture[:, :30], np.repeat(ground[:, :30, None], 3, axis=2))
+    assert (picture[:, 30:].max(-1) > picture[:, 30:].min(-1)).all()
+    stamped = stamp(picture, "not for clinical use, and several words more")
+    np.testing.assert_array_equal(stamped[:40], picture)
+    assert stamped.shape[1] == 60
+    assert len(stamped) > 40 + 2 * 12  # more than one line
+    assert stamped[40:].min() < 100  # there is ink on it

@@ -57,8 +57,16 @@ def test_calls_follow_the_operating_points():
     points = np.array([0.5, 0.5, 0.5, 0.25, np.nan, *[0.5] * 9])
     plain = call_observations(scores, points)
     np.testing.assert_array_equal(plain[:6], [np.nan, 1.0, 0.0, 1.0, np.nan, 0.0])
-    doubtful = call_observations(scores, points, doubt=0.03)
+    doubtful = call_observations(scores, points, doubt=1.15)
     np.testing.assert_array_equal(doubtful[:6], [np.nan, -1.0, -1.0, 1.0, np.nan, 0.0])
+
+
+def test_doubt_is_a_factor_of_the_odds():
+    """A low operating point has a narrow band of doubt, and certain scores are never in doubt."""
+    scores = [0.0, 0.035, 0.05, 0.02, 0.0, 1.0, 0.45, 0.55, *[0.1] * 6]
+    points = [0.5, 0.04, 0.04, 0.04, 0.0, 1.0, 0.5, 0.5, *[0.5] * 6]
+    values = call_observations(scores, points, doubt=1.25)
+    np.testing.assert_array_equal(values[1:8], [-1.0, 1.0, 0.0, 1.0, 1.0, -1.0, -1.0])
 
 
 def test_no_finding_follows_from_the_rest():
@@ -86,8 +94,10 @@ def test_values_that_contradict_are_refused(change, message):
         findings_text(values)
 
 
-@pytest.mark.parametrize("scores", [np.zeros(13), np.full(14, 1.5)])
-def test_scores_of_another_kind_are_refused(scores):
-    """14 scores from 0 to 1 are needed."""
+@pytest.mark.parametrize(
+    ("scores", "doubt"), [(np.zeros(13), 1), (np.full(14, 1.5), 1), (np.zeros(14), 0.9)]
+)
+def test_scores_of_another_kind_are_refused(scores, doubt):
+    """14 scores from 0 to 1 are needed, and a factor of doubt of 1 or more."""
     with pytest.raises(ValueError, match="scores"):
-        call_observations(scores, 0.5)
+        call_observations(scores, 0.5, doubt=doubt)

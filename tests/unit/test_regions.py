@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
 
-from cxr.regions import Frame, Region, describe_region, find_regions, orient
+from cxr import regions
+from cxr.regions import Frame, Region, describe_region, orient
 
 UPRIGHT = Frame(top=0.0, bottom=0.9, left=0.1, right=0.9)
+
+
+def find_regions(map_, frame, **options):
+    """Regions above half of the maximum."""
+    return regions.find_regions(map_, map_ >= 0.5 * map_.max(), frame, **options)
 
 
 def spot(row: float, column: float, size: int = 90) -> np.ndarray:
@@ -81,7 +87,15 @@ def test_places_come_by_their_evidence():
 
 def test_a_blank_map_has_no_region():
     """No evidence is no place."""
-    assert find_regions(np.zeros((8, 8)), UPRIGHT) == ()
+    everywhere = np.ones((8, 8), bool)
+    assert regions.find_regions(np.zeros((8, 8)), everywhere, UPRIGHT) == ()
+    assert regions.find_regions(np.ones((8, 8)), ~everywhere, UPRIGHT) == ()
+
+
+def test_marks_of_another_size_are_refused():
+    """Map and marks are of one size."""
+    with pytest.raises(ValueError, match="the map is"):
+        regions.find_regions(np.ones((8, 8)), np.ones((4, 4), bool), UPRIGHT)
 
 
 def test_words_own_up_to_what_is_not_known():

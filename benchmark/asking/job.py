@@ -1,0 +1,101 @@
+"""The whole of `cxr-bench explain`: read the images, ask the networks, write the page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.asking.answers import Case, write_answers
+from benchmark.asking.networks import open_networks
+from benchmark.asking.page import render_page
+from benchmark.asking.pictures import objections, read_picture
+from benchmark.devices import resolve_device
+from benchmark.events import Events
+from benchmark.runs import read_run, write_text
+from cxr.errors import InputError
+
+
+def explain_images(
+    folder: Path,
+    images: Sequence[Path],
+    output: Path,
+    *,
+    networks: Sequence[str],
+    point: str | None,
+    doubt: float,
+    dicom: bool,
+    anyway: bool,
+    include_restricted: bool,
+    events: Events,
+) -> Path:
+    """Ask a run's networks about images; return the page that tells what they answered.
+
+    Args:
+        folder: of the finished run.
+        images: DICOM, PNG or JPEG files.
+        output: folder that is written to.
+        networks: names; empty for all.
+        point: an operating point for all, "youden" for one each, or None for the run's own.
+        doubt: as `cxr.findings.call_observations` takes it.
+        dicom: write Secondary Captures too.
+        anyway: answer although an image is not of the networks' kind.
+        include_restricted: show images and their names although the run's source is restricted.
+        events: told of the progress.
+
+    Raises:
+        InputError: no such run or network, an image that can't be read, or one that the
+            networks were not made for; nothing is written then.
+    """
+    run = read_run(folder)
+    values = run.read()
+    config, cohort = values["config"], values["cohort"]
+    chosen = _point(point, float(config["evaluation"]["threshold"]))
+    device = resolve_device("auto")
+    asked = open_networks(run, values, only=networks, point=chosen, device=device)
+    cases = []
+    for number, path in enumerate(images, 1):
+        picture = read_picture(path, size=config["image"]["size"], fit=config["image"]["fit"])
+        warnings = objections(
+            picture, trained_on_phantoms=cohort["synthetic"], views=config["data"]["views"]
+        )
+        if warnings and not anyway:
+            raise InputError(
+                f"{path}: the networks were {warnings[0]}; choose other images, or add --anyway "
+                "to get an answer that says so."
+            )
+        hidden = bool(cohort["restricted"]) and not include_restricted
+        title = f"Image {number}" if hidden else path.name
+        cases.append(Case(picture, title, tuple(warnings), hidden))
+    about = {"run": _about(values, chosen)}
+    answers = write_answers(output, about, cases, asked, doubt=doubt, device=device, events=events)
+    page = output / "explain.html"
+    write_text(page, render_page(output, answers))
+    return page
+
+
+def _point(given: str | None, usual: float) -> float | None:
+    """Return the operating point for all observations, or None for one each."""
+    if given is None:
+        return usual
+    if given == "youden":
+        return None
+    try:
+        point = float(given)
+    except ValueError:
+        point = -1.0
+    if not 0 < point < 1:
+        raise InputError(f"--point {given!r}: give a score between 0 and 1, or youden.")
+    return point
+
+
+def _about(values: dict[str, Any], point: float | None) -> dict[str, Any]:
+    cohort = values["cohort"]
+    return {
+        "run_id": values["run_id"],
+        "protocol": values["protocol"]["name"],
+        "cohort": cohort["name"],
+        "synthetic": cohort["synthetic"],
+        "restricted": cohort["restricted"],
+        "points": (
+            "by Youden's index on the run's validation images" if point is None else f"{point:g}"
+        ),
+    }

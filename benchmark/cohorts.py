@@ -55,7 +55,7 @@ def prepare(config: Config, events: Events) -> Prepared:
     Raises:
         InputError: what is wrong with the data, in one sentence.
     """
-    cohort = _label(_limit(_read(config, events), config), events)
+    cohort = label_cohort(_limit(read_source(config, events), config), events)
     cohort, pixels = _decode(cohort, config, events)
     if config.split.method == "official" and "validate" not in set(cohort.table["split"]):
         drawn = {"validation images": "drawn by patient from the official training part"}
@@ -73,7 +73,7 @@ def image_files(config: Config, events: Events) -> dict[str, Path]:
     Raises:
         InputError: the source is not where `config` says.
     """
-    cohort = _limit(_read(config, events), config)
+    cohort = _limit(read_source(config, events), config)
     ids = cohort.table["image_id"].tolist()
     if cohort.restricted:
         key = id_key()
@@ -81,8 +81,12 @@ def image_files(config: Config, events: Events) -> dict[str, Path]:
     return dict(zip(ids, map(Path, cohort.table["image_path"]), strict=True))
 
 
-def _read(config: Config, events: Events) -> Cohort:
-    """Read the source through its adapter, which is given the settings that it knows."""
+def read_source(config: Config, events: Events) -> Cohort:
+    """Read the source through its adapter, which is given the settings that it knows.
+
+    Raises:
+        InputError: what is wrong with the data or the settings, in one sentence.
+    """
     data = config.data
     root = _synthetic_cohort(config, events) if data.source == "synthetic" else Path(data.path)
     events.stage("Reading studies")
@@ -142,7 +146,7 @@ def _limit(cohort: Cohort, config: Config) -> Cohort:
     return dataclasses.replace(cohort, table=table)
 
 
-def _label(cohort: Cohort, events: Events) -> Cohort:
+def label_cohort(cohort: Cohort, events: Events) -> Cohort:
     """Label the reports, each study once, unless the source brought labels."""
     if cohort.label_source:
         return cohort
@@ -234,7 +238,7 @@ def _publishable(cohort: Cohort) -> Cohort:
         names = ["image_id", "study_id", "patient_id"]
         table = table.assign(**{name: [keyed_id(i, key) for i in table[name]] for name in names})
         exclusions["reason"] = [
-            _without_names(str(reason), [str(name) for name in private])
+            without_names(str(reason), [str(name) for name in private])
             for reason, *private in exclusions[["reason", *names]].itertuples(index=False)
         ]
         for name in names:
@@ -242,7 +246,7 @@ def _publishable(cohort: Cohort) -> Cohort:
     return dataclasses.replace(cohort, table=table, exclusions=exclusions)
 
 
-def _without_names(reason: str, names: list[str]) -> str:
+def without_names(reason: str, names: list[str]) -> str:
     """Return `reason` without the words that carry a path or an original id."""
     private = [name for name in names if name]
     words = reason.split(" ")

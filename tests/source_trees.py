@@ -65,7 +65,8 @@ def table(path: Path, lines: Sequence[str]) -> Path:
 
 def write_nih(root: Path, patients: int = 3) -> Path:
     """Two images of each patient, the first with findings; a third of the patients is tested."""
-    rows, lists = [NIH_HEADER], {"train_val_list.txt": [], "test_list.txt": []}
+    rows = [NIH_HEADER]
+    lists: dict[str, list[str]] = {"train_val_list.txt": [], "test_list.txt": []}
     for patient in range(1, patients + 1):
         for follow, labels in enumerate(("Effusion|Nodule|Pleural_Thickening", "No Finding")):
             name = f"{patient:08}_{follow:03}.png"

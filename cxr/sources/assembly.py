@@ -90,6 +90,12 @@ def find_images(root: Path, suffixes: Sequence[str], *, parts: int = 1) -> dict[
     return found
 
 
+def list_files(root: Path) -> Iterator[str]:
+    """Yield every file at or under a folder, sorted by folder; hidden ones not."""
+    for folder, names in _walk(root):
+        yield from (os.path.join(folder, name) for name in names if not name.startswith("."))
+
+
 def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield each folder with its files, sorted; a folder that is linked twice only once."""
     seen = set()

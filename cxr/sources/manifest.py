@@ -29,7 +29,7 @@ _SPLITS = {"val": "validate", "valid": "validate", "validation": "validate"}
 def read_manifest(
     csv: Path,
     *,
-    labels: Literal["report", "columns"] = "report",
+    labels: Literal["report", "columns", "none"] = "report",
     views: tuple[str, ...] = ("PA", "AP"),
     restricted: bool | None = None,
 ) -> Cohort:
@@ -39,6 +39,7 @@ def read_manifest(
         csv: the manifest, .csv or .csv.gz, UTF-8.
         labels: "report": the report column is to be labeled; rows without a report are excluded.
             "columns": the observations' own columns; an observation without one is blank.
+            "none": labels are not asked for.
         views: views to keep. A row without a view takes it from its DICOM header; where that is
             silent too the row stays, because the manifest lists it on purpose.
         restricted: whether images, texts and ids must stay out of outputs; None means no.
@@ -59,7 +60,7 @@ def read_manifest(
                 f"{', '.join(raw.columns)}. Add label columns, or use labels from reports."
             )
         table = pd.concat([table, read_labels(raw, where=str(csv))], axis=1)
-    elif "report" not in raw and "text" not in raw:
+    elif labels == "report" and "report" not in raw and "text" not in raw:
         raise InputError(
             f"{csv}: labels from reports need a column 'report' or 'text'; it has "
             f"{', '.join(raw.columns)}. Add it, or use data.labels 'columns'."

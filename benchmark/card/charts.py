@@ -185,7 +185,7 @@ def history_charts(histories: Sequence[tuple[Checkpoint, pd.DataFrame]]) -> tupl
 def _history_chart(slug: str, title: str, series: Sequence[_Series]) -> Chart:
     values = np.concatenate([y[np.isfinite(y)] for *_, y in series])
     epochs = np.unique(np.concatenate([x for _, _, x, _ in series]))
-    ticks = _ticks(float(values.min()), float(values.max()))
+    ticks = axis_ticks(float(values.min()), float(values.max()))
     left, top, width, height = 40.0, 8.0, 300.0, 150.0
 
     def place(x: float, y: float) -> tuple[float, float]:
@@ -221,8 +221,8 @@ def _history_chart(slug: str, title: str, series: Sequence[_Series]) -> Chart:
     )
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    """About four round steps that hold low and high."""
+def axis_ticks(low: float, high: float) -> list[float]:
+    """Return about four round steps that hold low and high."""
     span = max(high - low, 1e-6)
     unit = 10 ** np.floor(np.log10(span / 3))
     step = next(s * unit for s in (1, 2, 5, 10) if span / (s * unit) <= 4)

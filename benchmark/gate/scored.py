@@ -112,7 +112,7 @@ def read_scored(path: Path, *, key: bytes | None = None) -> Scored:
             for name, value in values.get("cohort", {}).get("notes", {}).items()
             if name not in _SIZE_NOTES
         },
-        recipe=_recipe(values),
+        recipe=recipe_of(values),
         weights={network: _weights(run, entry) for network, entry in networks.items()},
         restricted=bool(values.get("cohort", {}).get("restricted", False)),
     )
@@ -162,7 +162,8 @@ def _population(values: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _recipe(values: Mapping[str, Any]) -> dict[str, str]:
+def recipe_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return how a run's networks came about, as its run.json tells: what -> text."""
     config, made = values.get("config", {}), values.get("provenance", {})
     settings = {
         f"{section}.{key}": value

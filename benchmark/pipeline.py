@@ -22,12 +22,13 @@ from benchmark.devices import check_precision, resolve_device
 from benchmark.evaluation import protocol_of, write_document
 from benchmark.events import Events
 from benchmark.explanation import explain_run
+from benchmark.lesions import known_lesions
 from benchmark.prediction import load_network, predict_split, read_scores
 from benchmark.reading import reading_document
 from benchmark.runs import Run, finish_run, open_run, write_frame
 from benchmark.scoring import SCORES, evaluate_scores
 from benchmark.training import TrainingData, train_network
-from cxr.masks import Runs, decode_mask, read_masks
+from cxr.masks import Runs, decode_mask
 from cxr.networks import check_weights
 from cxr.observations import OBSERVATIONS
 from cxr.policy import targets
@@ -118,7 +119,7 @@ def _explain(work: Run, data: Prepared, config: Config, events: Events) -> None:
     """Write examples and localization of every network that has none yet."""
     cohort, split = data.cohort, data.cases["split"]
     shown = np.flatnonzero(split.isin(("validate", "test")))
-    runs = {} if cohort.masks is None else read_masks(cohort.masks)
+    runs = known_lesions(config, cohort, events)
     masks, lesions = (
         _decoded(runs, data.cases.loc[rows, "image_id"]) if runs else None
         for rows in (split != "train", split == "train")

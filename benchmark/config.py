@@ -47,7 +47,6 @@ class DataConfig:
     labels: Literal["report", "chexpert", "negbio", "columns", "own"] = "report"
     max_excluded: float = 0.2  # a larger share of unreadable images stops the run
     restricted: bool | None = None  # None: as the source says (MIMIC is, NIH is not)
-    masks: str = ""  # experts' outlines or boxes, that localization is measured against
 
 
 @dataclass(frozen=True)
@@ -133,6 +132,7 @@ class EvaluationConfig:
     replicates: int = 2000
     seed: int = 0
     min_patients: int = 10  # fewer positive (or negative) patients: not estimable
+    margin: float = 0.05  # a smaller difference between two networks doesn't matter
 
 
 @dataclass(frozen=True)
@@ -377,6 +377,7 @@ def _check(config: Config) -> Config:
         (0 <= config.synth.conspicuity <= 2, "synth.conspicuity", "between 0 and 2"),
         (0 < config.evaluation.threshold < 1, "evaluation.threshold", "between 0 and 1"),
         (config.evaluation.replicates >= 100, "evaluation.replicates", "at least 100"),
+        (0 < config.evaluation.margin < 1, "evaluation.margin", "between 0 and 1"),
         (0 <= config.data.max_excluded <= 1, "data.max_excluded", "a share between 0 and 1"),
         (config.limit.patients >= 0, "limit.patients", "0 (all) or more"),
     ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from benchmark.comparison import compare
+from benchmark.comparison import compare_networks
 from benchmark.config import EvaluationConfig
 from benchmark.evaluation import write_document
 from benchmark.events import Events
@@ -53,10 +53,12 @@ def evaluate_scores(
         documents = evaluate_variants(test, values, network=network, seed=seed, settings=settings)
         for name, document in documents.items():
             write_document(document, work.network(network, seed) / name)
-    first = {network: values for (network, _), values in reversed(logits.items())}
-    two = dict(list(reversed(first.items()))[:2])
-    if len(two) == 2:
-        write_document(compare(test, two, settings), work.path / "comparison.json")
+    networks: dict[str, dict[int, np.ndarray]] = {}
+    for (network, seed), values in logits.items():
+        networks.setdefault(network, {})[seed] = values
+    if len(networks) > 1:
+        document = compare_networks(test, networks, settings)
+        write_document(document, work.path / "comparison.json")
     return [notice.words for notice in notices]
 
 

@@ -82,7 +82,7 @@ def write_run(
         table.insert(0, "image_id", cases["image_id"].to_numpy())
         table.to_parquet(target / "scores.parquet", index=False)
     cases.to_parquet(folder / "cases.parquet", index=False)
-    if whole and len(logits) == 2:
+    if whole and len(logits) > 1:
         write_document(compare(cases, logits, QUICK), folder / "comparison.json")
     write_json(
         folder / "run.json",

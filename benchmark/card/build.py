@@ -17,6 +17,7 @@ from benchmark.card.charts import (
     reliability_chart,
 )
 from benchmark.card.checklists import Known, build_checklists, build_points
+from benchmark.card.comparing import build_comparison
 from benchmark.card.data import (
     SPLIT_NAMES,
     build_breakdowns,
@@ -53,9 +54,9 @@ from benchmark.card.narrative import (
     read_notes,
 )
 from benchmark.card.numbers import published, share
+from benchmark.card.ranking import ranking_chart
 from benchmark.card.results import (
     build_checkpoints,
-    build_comparison,
     build_operating_points,
     build_results,
     build_variants,
@@ -76,10 +77,11 @@ class Charts:
     precision_recall: tuple[Chart, ...]
     reliability: tuple[Chart, ...]
     confusion: Chart | None
+    ranking: Chart | None
 
     def files(self) -> dict[str, Chart]:
         """Return file name without suffix -> chart."""
-        single = [c for c in (self.forest, self.confusion) if c is not None]
+        single = [c for c in (self.forest, self.confusion, self.ranking) if c is not None]
         panels = (*self.roc, *self.precision_recall, *self.reliability)
         return {chart.slug: chart for chart in (*single, *self.training, *panels)}
 
@@ -194,6 +196,7 @@ def build_charts(
         precision_recall=tuple(curve_chart("pr", o, scored) for o, scored in drawn),
         reliability=tuple(reliability_chart(o, scored) for o, scored in drawn),
         confusion=confusion_chart(observations),
+        ranking=ranking_chart(evidence, checkpoints),
     )
 
 

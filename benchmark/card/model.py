@@ -148,18 +148,34 @@ class Difference:
     p: Number
     p_holm: Number
     verdict: str
+    more: tuple[Number, ...]  # differences in other metrics
+
+
+@dataclass(frozen=True)
+class PairRow:
+    """Two of several networks: their macro difference, and where they part."""
+
+    first: str
+    second: str
+    difference: Number
+    p: Number
+    p_holm: Number
+    observations: str
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two checkpoints, paired on the same cases."""
+    """Networks, paired on the same cases; three and more are ranked, two are set side by side."""
 
-    names: tuple[Checkpoint, ...]
+    names: tuple[str, ...]
     direction: str
     words: str
     adjustment: str
+    more: tuple[str, ...]  # the other metrics whose differences are shown
     macro: Difference | None
     observations: tuple[Difference, ...]
+    ranking: Chart | None = None
+    pairs: tuple[PairRow, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,11 @@ def _seeds(evidence: Evidence) -> str:
     entries = evidence.value("run.json#networks") or ()
     names = {entry.get("name") for entry in entries}
     seeds = {entry.get("seed") for entry in entries}
+    if not evidence.trained_here and len(seeds) > 1:
+        return (
+            f"Scores of {len(seeds)} seeds were given; how they came about is not known here, nor "
+            "whether more than the seed was changed."
+        )
     if not evidence.trained_here:
         return (
             "Scores were given, and how they came about is not known here: they speak of these "

@@ -9,8 +9,6 @@ from benchmark.card import words
 from benchmark.card.model import (
     Averages,
     Checkpoint,
-    Comparison,
-    Difference,
     Fact,
     Number,
     ObservationResult,
@@ -183,42 +181,6 @@ def build_variants(
         for title, slug, path in rows
     )
     return tuple(name for _, name in files), variants
-
-
-def build_comparison(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> Comparison | None:
-    """Return the paired comparison; None where the run has none."""
-    document = evidence.document("comparison.json")
-    if not document:
-        return None
-    pair = tuple(_named(checkpoints, name) for name in document.get("networks", ()))
-    names = tuple(c for c in pair if c is not None)
-
-    def difference(title: str, path: str) -> Difference:
-        base = f"comparison.json#{path}.auroc"
-        return Difference(
-            observation=title,
-            slug=words.slug(title),
-            values=tuple(
-                estimate(evidence, f"{c.folder}/metrics.json#{path}.auroc") for c in names
-            ),
-            difference=estimate(evidence, f"{base}.difference", difference=True),
-            p=number(evidence, f"{base}.p", words.p_value),
-            p_holm=number(evidence, f"{base}.p_holm", words.p_value),
-            verdict=words.friendly(str(evidence.value(f"{base}.verdict") or words.NOT_PROVIDED)),
-        )
-
-    return Comparison(
-        names=names,
-        direction=words.friendly(str(document.get("direction") or words.NOT_PROVIDED)),
-        words=words.friendly(str(document.get("words") or words.NOT_PROVIDED)),
-        adjustment=str(document.get("adjustment") or words.NOT_PROVIDED),
-        macro=difference("Macro average", "macro"),
-        observations=tuple(difference(n, f"observations.{key(n)}") for n in OBSERVATIONS),
-    )
-
-
-def _named(checkpoints: Sequence[Checkpoint], name: str) -> Checkpoint | None:
-    return next((c for c in checkpoints if c.folder.startswith(f"{name}/")), None)
 
 
 def present_labels(cases: Any, observation: str) -> np.ndarray:

@@ -33,6 +33,7 @@ fill:#1c1b19}
 .line{fill:none;stroke-width:1.7;stroke-linejoin:round}
 .whisker{stroke-width:1.6;fill:none}
 .thin{stroke-width:1.1}
+.joined{stroke:#5c5a55;stroke-width:3.5;stroke-linecap:round;fill:none}
 .back{fill:#fff}
 """
 

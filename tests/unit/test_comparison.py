@@ -1,10 +1,12 @@
 """Two checkpoints on the same patients: differences, p-values, words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.comparison import compare
+from benchmark.comparison import COMPARED, compare, compare_networks
 from benchmark.evaluation import dump_document, evaluate
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
@@ -72,7 +74,8 @@ def test_a_network_against_itself(cases: pd.DataFrame, logits: dict[str, np.ndar
         if entry["auroc"]["p"] is not None:
             assert entry["auroc"]["p"] == entry["auroc"]["p_holm"] == 1
             assert entry["auroc"]["difference"]["low"] == entry["auroc"]["difference"]["high"] == 0
-    assert document["macro"]["auroc"]["verdict"] == "no difference shown"
+    assert document["macro"]["auroc"]["verdict"] == "no difference shown, and none beyond 0.05"
+    assert document["macro"]["auroc"]["superiority"] == 0.5
     assert "no single observation shows a difference" in document["words"]
 
 
@@ -89,7 +92,9 @@ def test_the_words_follow_the_numbers(document: dict) -> None:
             assert found["verdict"] == f"{better} better"
             seen.add("better")
         else:
-            assert found["verdict"].startswith("no difference shown (needs about ")
+            assert found["verdict"].startswith("no difference shown")
+            assert ", and none beyond" in found["verdict"] or found["p_equivalent_holm"] >= 0.05
+            assert "(needs about " in found["verdict"]
             seen.add("none")
     assert seen == {"missing", "better", "none"}
     assert document["macro"]["auroc"]["verdict"] == "densenet121 better"
@@ -125,3 +130,122 @@ def test_a_handful_of_patients_compares_nothing() -> None:
     document = compare(few, {"a": make_logits(few), "b": make_logits(few, seed=2)}, QUICK)
     assert document["macro"]["auroc"]["difference"]["estimate"] is None
     assert document["words"].startswith("No observation has enough patients")
+
+
+@pytest.fixture(scope="module")
+def seeded(cases: pd.DataFrame) -> dict[str, dict[int, np.ndarray]]:
+    """Two networks of three seeds each."""
+    return {
+        "densenet121": {seed: make_logits(cases, strength=2.0, seed=seed) for seed in range(3)},
+        "resnet50": {seed: make_logits(cases, strength=1.4, seed=9 + seed) for seed in range(3)},
+    }
+
+
+def test_seeds_are_averaged_and_widen_the_interval(
+    cases: pd.DataFrame, seeded: dict[str, dict[int, np.ndarray]]
+) -> None:
+    """With several seeds a difference is of means, its error holds both spreads, words follow."""
+    document = compare_networks(cases, seeded, QUICK)
+    own = {
+        name: [
+            evaluate(cases, scores, network=name, seed=0, settings=QUICK)
+            for scores in seeds.values()
+        ]
+        for name, seeds in seeded.items()
+    }
+    for metric in COMPARED:
+        means = {
+            name: [one["observations"]["Edema"][metric]["estimate"] for one in documents]
+            for name, documents in own.items()
+        }
+        entry = document["observations"]["Edema"][metric]
+        gap = np.mean(means["resnet50"]) - np.mean(means["densenet121"])
+        assert entry["difference"]["estimate"] == pytest.approx(gap, abs=1e-12)
+        spread = (np.var(means["resnet50"], ddof=1) + np.var(means["densenet121"], ddof=1)) / 2
+        assert entry["error_seeds"] == pytest.approx(np.sqrt(spread * 2 / 3))
+        assert entry["error"] == pytest.approx(
+            np.hypot(entry["error_seeds"], entry["error_patients"])
+        )
+        assert entry["difference"]["method"].endswith("with the spread over seeds")
+    assert "p_permutation" not in document["observations"]["Edema"]["auroc"]
+    assert document["seeds"] == {"densenet121": [0, 1, 2], "resnet50": [0, 1, 2]}
+    assert "speaks of the two architectures" in document["words"]
+    macros = [
+        np.mean([one["macro"]["auroc"]["estimate"] for one in own[name]])
+        for name in ("densenet121", "resnet50")
+    ]
+    found = document["macro"]["auroc"]["difference"]["estimate"]
+    assert found == pytest.approx(macros[1] - macros[0], abs=1e-12)
+
+
+def test_one_network_without_a_second_seed_makes_checkpoints_of_all(
+    cases: pd.DataFrame, seeded: dict[str, dict[int, np.ndarray]]
+) -> None:
+    """Where a network has one seed, the first of each is compared, and architectures are not."""
+    fewer = seeded | {"resnet50": {4: seeded["resnet50"][0]}}
+    document = compare_networks(cases, fewer, QUICK)
+    single = compare(
+        cases,
+        {name: next(iter(seeds.values())) for name, seeds in fewer.items()},
+        QUICK,
+    )
+    assert document["seeds"] == {"densenet121": [0], "resnet50": [4]}
+    assert document["observations"] == single["observations"]
+    assert "says nothing about the two architectures" in document["words"]
+
+
+def test_more_networks_are_paired_and_ranked(
+    cases: pd.DataFrame, logits: dict[str, np.ndarray]
+) -> None:
+    """Every two are compared, and an order by macro AUROC tells who is not apart."""
+    four = {
+        "weak": make_logits(cases, strength=0.8, seed=3),
+        **logits,
+        "twin": make_logits(cases, strength=2.0, seed=7),
+    }
+    document = compare(cases, four, QUICK)
+    assert [pair["networks"] for pair in document["pairs"]][:2] == [
+        ["weak", "densenet121"],
+        ["weak", "resnet50"],
+    ]
+    assert len(document["pairs"]) == 6
+    single = compare(cases, {name: four[name] for name in ("weak", "densenet121")}, QUICK)
+    assert document["observations"] == single["observations"]
+    ranking = document["ranking"]
+    areas = [entry["auroc"]["estimate"] for entry in ranking["order"]]
+    assert areas == sorted(areas, reverse=True)
+    assert [entry["network"] for entry in ranking["order"]][2:] == ["resnet50", "weak"]
+    assert [sorted(group) for group in ranking["groups"]] == [["densenet121", "twin"]]
+    assert "Not shown to differ: " in ranking["words"]
+    for entry in ranking["order"]:
+        own = evaluate(cases, four[entry["network"]], network="n", seed=0, settings=QUICK)
+        mean = own["macro"]["auroc"]
+        assert entry["auroc"]["estimate"] == pytest.approx(mean["estimate"], abs=1e-12)
+        assert entry["auroc"]["low"] == pytest.approx(mean["low"], abs=0.004)
+
+
+def test_what_one_network_does_not_tell_is_not_compared(
+    cases: pd.DataFrame, logits: dict[str, np.ndarray]
+) -> None:
+    """An observation that one of the two lacks has a reason, and the macro mean goes without."""
+    fewer = logits | {"resnet50": np.where(np.arange(14) == 5, np.nan, logits["resnet50"])}
+    document = compare(cases, fewer, QUICK)
+    assert document["observations"]["Edema"]["auroc"]["verdict"].startswith(
+        "not estimable: no scores"
+    )
+    whole = compare(cases, logits, QUICK)
+    assert document["macro"]["auroc"]["over"] == whole["macro"]["auroc"]["over"] - 1
+
+
+def test_equivalence_and_non_inferiority_hang_on_the_margin(
+    cases: pd.DataFrame, logits: dict[str, np.ndarray]
+) -> None:
+    """A wide margin makes two unequal networks equivalent, a narrow one does not."""
+    wide, narrow = (
+        compare(cases, logits, replace(QUICK, margin=margin))["macro"]["auroc"]
+        for margin in (0.5, 0.001)
+    )
+    assert wide["p_equivalent"] < 0.001 < narrow["p_equivalent"]
+    assert wide["p_noninferior"] < narrow["p_noninferior"]
+    assert wide["superiority"] == narrow["superiority"] < 0.025  # the second is worse here
+    assert wide["superiority"] == pytest.approx(wide["p"] / 2)

@@ -47,6 +47,7 @@ class DataConfig:
     labels: Literal["report", "chexpert", "negbio", "columns", "own"] = "report"
     max_excluded: float = 0.2  # a larger share of unreadable images stops the run
     restricted: bool | None = None  # None: as the source says (MIMIC is, NIH is not)
+    masks: str = ""  # experts' outlines or boxes, that localization is measured against
 
 
 @dataclass(frozen=True)

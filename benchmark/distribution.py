@@ -14,10 +14,10 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.distributed
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
@@ -65,12 +65,13 @@ def open_ranks(device: torch.device) -> Iterator[Ranks]:
         torch.distributed.destroy_process_group()
 
 
-def check_ranks(ranks: int, patients: int) -> None:
+def check_ranks(ranks: Ranks, cases: pd.DataFrame) -> None:
     """Raise InputError where there are more processes than training patients."""
-    if ranks > patients:
+    patients = cases.loc[cases["split"] == "train", "patient_id"].nunique()
+    if ranks.size > patients:
         raise InputError(
-            f"{ranks} processes are to share {patients} training patients; start at most so many "
-            "(torchrun --nproc-per-node), or use more patients."
+            f"{ranks.size} processes are to share {patients} training patients; start at most so "
+            "many (torchrun --nproc-per-node), or use more patients."
         )
 
 
@@ -82,6 +83,11 @@ def share(compute: Callable[[], T]) -> T:
         torch.distributed.broadcast_object_list(holder)
     value: T = holder[0]
     return value
+
+
+def receive() -> Any:
+    """Return what rank 0 shares next: for a rank that is not at the same place in the code."""
+    return share(lambda: None)
 
 
 def gather_rows(part: np.ndarray) -> np.ndarray:
@@ -124,7 +130,23 @@ def share_gradients(model: nn.Module) -> nn.Module:
     """Return the module whose backward pass averages gradients over the ranks."""
     if current_ranks().size == 1:
         return model
-    return DistributedDataParallel(model, broadcast_buffers=False)
+    return DistributedDataParallel(model)
+
+
+class _SumOverRanks(torch.autograd.Function):
+    """A sum over the ranks; what each rank's loss owes to it comes back as the sum of all."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        torch.distributed.all_reduce(total)
+        return total
 
 
 class SharedBatchNorm(_BatchNorm):
@@ -145,11 +167,11 @@ class SharedBatchNorm(_BatchNorm):
         others = [axis for axis in range(values.ndim) if axis != 1]
         shape = [1, -1] + [1] * (values.ndim - 2)
         own = values.new_tensor([values.numel() // values.shape[1]])
-        sums = all_reduce(torch.cat([values.sum(others), own]))
-        count = sums[-1]
+        sums = _SumOverRanks.apply(torch.cat([values.sum(others), own]))
+        count = sums[-1].detach()
         mean = sums[:-1] / count
         centred = values - mean.view(shape)
-        variance = all_reduce(centred.square().sum(others)) / count
+        variance = _SumOverRanks.apply(centred.square().sum(others)) / count
         self._remember(mean.detach(), variance.detach() * count / (count - 1))
         scaled = centred * torch.rsqrt(variance + self.eps).view(shape)
         if self.affine:

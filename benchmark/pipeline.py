@@ -18,9 +18,10 @@ from benchmark.card_files import write_card
 from benchmark.cohorts import LABEL_COLUMNS, Prepared, digest_of, prepare
 from benchmark.config import Config
 from benchmark.description import describe_run
-from benchmark.devices import check_precision, resolve_device
+from benchmark.devices import resolve_device
+from benchmark.distribution import check_ranks, current_ranks, receive, share
 from benchmark.evaluation import protocol_of, write_document
-from benchmark.events import Events
+from benchmark.events import Events, Silent
 from benchmark.explanation import explain_run
 from benchmark.lesions import known_lesions
 from benchmark.prediction import load_network, predict_split, read_scores
@@ -28,8 +29,9 @@ from benchmark.reading import reading_document
 from benchmark.runs import Run, finish_run, open_run, write_frame
 from benchmark.scoring import SCORES, evaluate_scores
 from benchmark.training import TrainingData, train_network
+from benchmark.training_state import check_settings
+from cxr.errors import InputError
 from cxr.masks import Runs, decode_mask
-from cxr.networks import check_weights
 from cxr.observations import OBSERVATIONS
 from cxr.policy import targets
 
@@ -46,6 +48,7 @@ def run(config: Config, *, results: Path, events: Events) -> Run:
     clock = Clock()
     with clock.stage("data"):
         data = prepare(config, events)
+    check_ranks(current_ranks(), data.cases)
     protocol = protocol_of(data.cases, config)
     key = f"{config.digest()} {digest_of(data)}"
     started = datetime.now(UTC)
@@ -56,6 +59,7 @@ def run(config: Config, *, results: Path, events: Events) -> Run:
             events.say(f"Going on with the unfinished run {work.run_id}.")
         write_frame(work.cases_file, data.cases)
         data.cohort.exclusions.to_csv(work.exclusions_file, index=False)
+        share(lambda: (work, key))
         for network, seed in _trained(config):
             with clock.stage(f"train {network} seed {seed}"):
                 _train(work, data, config, network, seed, events)
@@ -71,11 +75,26 @@ def run(config: Config, *, results: Path, events: Events) -> Run:
         return finish_run(work)
 
 
+def follow(config: Config) -> None:
+    """Train beside rank 0, which carries out the run and alone reads and writes its folder.
+
+    Raises:
+        InputError: this process sees other data than rank 0.
+    """
+    work, key = receive()
+    data = prepare(config, Silent())
+    if key != f"{config.digest()} {digest_of(data)}":
+        raise InputError(
+            f"process {current_ranks().rank} of this run reads other data or settings than the "
+            "first; give each the same files and options."
+        )
+    for network, seed in _trained(config):
+        _train(work, data, config, network, seed, Silent())
+
+
 def check_before(config: Config) -> None:
     """Raise InputError for whatever would stop the run later: weights, device, Pango."""
-    check_precision(config.training.precision, resolve_device(config.training.device))
-    for network in config.training.networks:
-        check_weights(network, config.training.weights)
+    check_settings(config.training)
     if config.card.pdf:
         check_pdf()
 
@@ -85,7 +104,7 @@ def _train(
 ) -> None:
     """Train one network and keep its scores of the validation and test images."""
     folder = work.network(network, seed)
-    if (folder / SCORES).is_file():
+    if share((folder / SCORES).is_file):
         return
     wanted, counted = targets(
         data.cases[LABEL_COLUMNS].to_numpy(float),
@@ -102,6 +121,8 @@ def _train(
         image_ids=data.cases["image_id"].tolist(),
     )
     train_network(network, material, config.training, seed=seed, folder=folder, events=events)
+    if not current_ranks().first:
+        return
     scores = predict_split(network, folder, data.cases, data.pixels, config.training, events)
     write_frame(folder / SCORES, scores)
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from benchmark.batches import TrainingData, batch_count
 from benchmark.checkpoints import RESUME, load_resume, save_resume, weights_digest
 from benchmark.config import TrainingConfig
-from benchmark.devices import place
+from benchmark.devices import check_precision, place, resolve_device
 from benchmark.distribution import Ranks, share_batch_norm, share_gradients
 from benchmark.hedging import ThreeClassHead, build_three_class_loss, hedged_observations
 from benchmark.losses import Loss, build_loss, prevalence
@@ -23,6 +23,7 @@ from benchmark.schedules import SCHEDULES, Schedule
 from cxr.errors import InputError
 from cxr.networks import (
     build_network,
+    check_weights,
     recompute_activations,
     replace_head,
     set_prior_bias,
@@ -124,6 +125,22 @@ _PARTS = ("model", "optimizer", "schedule", "scaler")
 _PLAIN = ("start_sha256", "best_epoch", "best_auroc", "step", "sums", "history", "seconds")
 
 
+def check_settings(settings: TrainingConfig) -> None:
+    """Raise InputError for a device, network or weights that training could not start with."""
+    check_precision(settings.precision, resolve_device(settings.device))
+    for network in settings.networks:
+        check_weights(network, settings.weights)
+        if settings.channels == 1 or settings.recompute:
+            _build(network, replace(settings, weights="none"))
+
+
+def _build(network: str, settings: TrainingConfig) -> nn.Module:
+    model = build_network(network, weights=settings.weights, channels=settings.channels)
+    if settings.recompute:
+        recompute_activations(network, model)
+    return model
+
+
 def start(task: Task) -> State:
     """Return the state before the first batch.
 
@@ -134,9 +151,7 @@ def start(task: Task) -> State:
     targets, counted = (
         torch.from_numpy(x[data.train_rows]).to(task.device) for x in (data.targets, data.counted)
     )
-    model = build_network(task.network, weights=settings.weights, channels=settings.channels)
-    if settings.recompute:
-        recompute_activations(task.network, model)
+    model = _build(task.network, settings)
     loss = _prepare_head(task, model, targets, counted)
     model = place(model, task.device, channels_last=settings.channels_last)
     model = share_batch_norm(model)

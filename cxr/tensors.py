@@ -64,7 +64,7 @@ class RadiographDataset(Dataset[Batch]):
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Return the batch of these images."""
-        chosen = torch.as_tensor(indices)
+        chosen = torch.as_tensor(indices, dtype=torch.int64)  # empty too: a rank without an image
         images = torch.from_numpy(self.pixels[self.rows[chosen.numpy()]])
         return images, self.targets[chosen], self.counted[chosen]
 

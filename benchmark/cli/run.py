@@ -62,6 +62,7 @@ def command(
       cxr-bench run
       cxr-bench run --preset mimic-cxr --data /data/mimic-cxr
       cxr-bench run --set data.source=manifest --data images.csv --set training.epochs=3
+      torchrun --nproc-per-node 4 -m benchmark run --preset mimic-cxr --data /data/mimic-cxr
     """
     chosen = list(overrides)
     if data is not None:
@@ -76,9 +77,15 @@ def command(
         return
 
     from benchmark.console import open_console  # torch loads with the pipeline, not with --help
-    from benchmark.pipeline import run
+    from benchmark.devices import resolve_device
+    from benchmark.distribution import open_ranks
+    from benchmark.pipeline import follow, run
     from benchmark.summary import summary
 
-    with open_console() as events:
-        finished = run(config, results=output, events=events)
+    with open_ranks(resolve_device(config.training.device)) as ranks:
+        if not ranks.first:
+            follow(config)
+            return
+        with open_console() as events:
+            finished = run(config, results=output, events=events)
     click.echo(summary(finished))

@@ -1,17 +1,23 @@
 """The whole of `cxr-bench explain`: read the images, ask the networks, write the page."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from benchmark.asking.answers import Case, write_answers
+from benchmark.asking.capture import write_capture
 from benchmark.asking.networks import open_networks
 from benchmark.asking.page import render_page
-from benchmark.asking.pictures import objections, read_picture
+from benchmark.asking.pictures import Picture, objections, read_picture
 from benchmark.devices import resolve_device
 from benchmark.events import Events
 from benchmark.runs import read_run, write_text
 from cxr.errors import InputError
+from cxr.findings import NOTICE
 
 
 def explain_images(
@@ -63,13 +69,51 @@ def explain_images(
                 "to get an answer that says so."
             )
         hidden = bool(cohort["restricted"]) and not include_restricted
+        if dicom:
+            _check_capture(picture, hidden)
         title = f"Image {number}" if hidden else path.name
         cases.append(Case(picture, title, tuple(warnings), hidden))
     about = {"run": _about(values, chosen)}
     answers = write_answers(output, about, cases, asked, doubt=doubt, device=device, events=events)
+    if dicom:
+        _write_captures(output, cases, answers)
     page = output / "explain.html"
     write_text(page, render_page(output, answers))
     return page
+
+
+def _check_capture(picture: Picture, hidden: bool) -> None:
+    """Raise InputError where no DICOM may, or can, be written of a picture."""
+    if picture.header is None:
+        raise InputError(f"{picture.path}: it is no DICOM, which --dicom needs; leave that out.")
+    if hidden:
+        raise InputError(
+            "--dicom repeats the identity of each image, and the run's source is restricted; leave "
+            "it out, or add --include-restricted."
+        )
+
+
+def _write_captures(folder: Path, cases: Sequence[Case], answers: dict[str, Any]) -> None:
+    """Write every picture of a map as Secondary Capture beside it."""
+    now = datetime.now()  # DICOM's times are local
+    for case, image in zip(cases, answers["images"], strict=True):
+        number = 0
+        for network in image["networks"]:
+            for name, found in network["observations"].items():
+                if "overlay" not in found:
+                    continue
+                number += 1
+                file = folder / found["overlay"]
+                with Image.open(file) as opened:
+                    picture = np.asarray(opened.convert("RGB"))
+                write_capture(
+                    file.with_suffix(".dcm"),
+                    case.picture.path,
+                    picture,
+                    number=number,
+                    words=f"{network['network']} for {name}. {network['maps']}. {NOTICE}",
+                    now=now,
+                )
 
 
 def _point(given: str | None, usual: float) -> float | None:

@@ -141,3 +141,22 @@ def test_a_run_without_checkpoints_can_not_be_asked(tiny_run, frontal, tmp_path)
     outcome = command("explain", run, frontal, "-o", tmp_path / "x")
     assert outcome.code == 2
     assert "holds no checkpoint.safetensors" in outcome.err
+
+
+def test_maps_as_dicom_need_dicom_that_may_be_shown(tiny_run, frontal, tmp_path):
+    """With --dicom each map lies beside its picture as DICOM; a PNG can't have one."""
+    output = tmp_path / "answer"
+    outcome = command(
+        "explain", tiny_run.folder, frontal, "-o", output, "--dicom", "--point", "0.1"
+    )
+    assert outcome.code == 0, outcome.err
+    captures = sorted(path.stem for path in output.rglob("*.dcm"))
+    pictures = sorted(path.stem for path in output.rglob("*-*.png"))
+    assert captures == pictures
+    assert captures
+    picture = next(output.rglob("*.png"))
+    refused = command(
+        "explain", tiny_run.folder, picture, "-o", tmp_path / "x", "--anyway", "--dicom"
+    )
+    assert refused.code == 2
+    assert "it is no DICOM, which --dicom needs" in refused.err

@@ -89,7 +89,7 @@ def _derived(
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.ImplementationClassUID = _uid("implementation", __version__)
     meta.ImplementationVersionName = "CXR_BENCH"
-    file = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    file = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     for keyword in _KEPT:
         setattr(file, keyword, given.get(keyword, "") or "")
     for keyword in _KEPT_WHERE_THERE:

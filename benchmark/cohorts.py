@@ -55,7 +55,7 @@ def prepare(config: Config, events: Events) -> Prepared:
     Raises:
         InputError: what is wrong with the data, in one sentence.
     """
-    cohort = label_cohort(_limit(read_source(config, events), config), events)
+    cohort = label_cohort(read_cohort(config, events), events)
     cohort, pixels = _decode(cohort, config, events)
     if config.split.method == "official" and "validate" not in set(cohort.table["split"]):
         drawn = {"validation images": "drawn by patient from the official training part"}
@@ -73,12 +73,21 @@ def image_files(config: Config, events: Events) -> dict[str, Path]:
     Raises:
         InputError: the source is not where `config` says.
     """
-    cohort = _limit(read_source(config, events), config)
+    cohort = read_cohort(config, events)
     ids = cohort.table["image_id"].tolist()
     if cohort.restricted:
         key = id_key()
         ids = [keyed_id(name, key) for name in ids]
     return dict(zip(ids, map(Path, cohort.table["image_path"]), strict=True))
+
+
+def read_cohort(config: Config, events: Events) -> Cohort:
+    """Read the images that a run of `config` uses, before labels, pixels and split.
+
+    Raises:
+        InputError: what is wrong with the data or the settings, in one sentence.
+    """
+    return _limit(read_source(config, events), config)
 
 
 def read_source(config: Config, events: Events) -> Cohort:

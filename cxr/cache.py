@@ -14,7 +14,9 @@ Layout of a set's folder:
     pixels.partial while a build is under way: pixels.npy with rows for all n images
     lock           held by the process that builds
 
-A build that was killed goes on with the chunks that are done.
+A build that was killed goes on with the chunks that are done, and several machines that share the
+folder may each take a shard of them. What a disk failed to give for now (an I/O error, a server
+that is away) is not remembered as the image's own failure.
 """
 
 import hashlib
@@ -23,7 +25,9 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,10 +36,11 @@ import numpy as np
 from filelock import FileLock
 
 from cxr.dicom import PREPROCESSING_VERSION, Fit, load, quantize
+from cxr.dicom.files import DiskError, disk_error
 from cxr.errors import InputError, RadiographError
 from cxr.parallel import run_parallel
 
-FORMAT = 1
+FORMAT = 2
 CHUNK = 32
 """Images decoded, written and marked as done together."""
 
@@ -96,13 +101,13 @@ class _Chunk:
         """The file that says the chunk is done, with its failures."""
         return self.home / f"part-{self.start:08d}.json"
 
-    def failures(self) -> dict[str, str] | None:
-        """Return row -> reason of a chunk that is done; None where it is not."""
+    def done(self) -> dict[str, Any] | None:
+        """Return failures (row -> reason) and checksums of a chunk that is done, else None."""
         try:
-            failures: dict[str, str] = json.loads(self.mark.read_text())
+            done: dict[str, Any] = json.loads(self.mark.read_text())
         except (OSError, ValueError):
             return None
-        return failures
+        return done
 
 
 def decode_images(
@@ -132,31 +137,107 @@ def decode_images(
     """
     if len(paths) != len(ids) or len(set(ids)) != len(ids):
         raise ValueError(f"{len(paths)} paths and {len(ids)} ids; each image needs its own id.")
-    files = tuple(map(Path, paths))
-    told = []
-
-    def tell(count: int) -> None:
-        told.append(count)
-        if progress and count:
-            progress(count)
-
-    keys = run_parallel(_fingerprint, files, jobs=jobs)
-    images = _Set(Path(folder) / set_key(keys, size=size, fit=fit), files, size, fit)
-    try:
+    tell = _Teller(progress)
+    with _disk_problems(folder):
+        images = _image_set(paths, size=size, fit=fit, folder=folder, jobs=jobs)
         index = _finished(images) or _build(images, jobs, tell)
         pixels = _mapped(images)
-    except OSError as error:
-        raise InputError(
-            f"the decoded cache in {folder} can't be written ({error.strerror or error}); free "
-            "some space, or point CXR_BENCH_CACHE at a folder that can be written."
-        ) from error
-    tell(len(files) - sum(told))
+    tell(len(images.paths) - tell.told)
     failed = {int(row): reason for row, reason in index["failures"].items()}
     return Decoded(
         pixels=pixels,
         ids=tuple(name for row, name in enumerate(ids) if row not in failed),
         failures={str(ids[row]): reason for row, reason in failed.items()},
     )
+
+
+def decode_shard(
+    paths: Sequence[Path],
+    *,
+    shard: int,
+    shards: int,
+    size: int = 224,
+    fit: Fit = "squash",
+    folder: Path,
+    jobs: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> bool:
+    """Decode one machine's share of a set; whoever ends last puts the set together.
+
+    Args:
+        paths: all images of the set, the same and in the same order on every machine.
+        shard: which share, 1 to `shards`.
+        shards: how many machines there are. They share `folder`.
+        size: pixels a side.
+        fit: as in `read_radiograph`.
+        folder: where the cache lies.
+        jobs: processes on this machine.
+        progress: called with the number of this share's images just done.
+
+    Returns:
+        Whether the set is whole now.
+
+    Raises:
+        InputError: as `decode_images`.
+        ValueError: the shard is not one of 1 to `shards`.
+    """
+    if not 1 <= shard <= shards:
+        raise ValueError(f"shard {shard} of {shards}; shards are counted from 1.")
+    tell = _Teller(progress)
+    with _disk_problems(folder):
+        images = _image_set(paths, size=size, fit=fit, folder=folder, jobs=jobs)
+        if _finished(images):
+            return True
+        chunks = [images.chunk(start) for start in images.starts]
+        images.home.mkdir(parents=True, exist_ok=True)
+        with FileLock(images.home / "lock"):
+            if not _assembled(images, chunks):
+                _reserve(images)
+        _decode_chunks(chunks[shard - 1 :: shards], jobs, tell)
+        if any(chunk.done() is None for chunk in chunks):
+            return False
+        _build(images, jobs, _Teller(None))
+    return True
+
+
+def planned_bytes(images: int, *, size: int) -> int:
+    """Return how many bytes so many images of `size` pixels a side take in the cache."""
+    return len(_npy_header(images, size)) + images * size**2
+
+
+class _Teller:
+    """Passes counts on to a progress callback, and knows their sum."""
+
+    def __init__(self, progress: Callable[[int], None] | None):
+        self.progress = progress
+        self.told = 0
+
+    def __call__(self, count: int) -> None:
+        self.told += count
+        if self.progress and count:
+            self.progress(count)
+
+
+@contextmanager
+def _disk_problems(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except DiskError as error:
+        raise InputError(
+            f"an image could not be read for now: {error} Nothing of that is remembered; give "
+            "the same command again when the disk is back, and it goes on."
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"the decoded cache in {folder} can't be written ({error.strerror or error}); free "
+            "some space, or point CXR_BENCH_CACHE at a folder that can be written."
+        ) from error
+
+
+def _image_set(paths: Sequence[Path], *, size: int, fit: Fit, folder: Path, jobs: int) -> _Set:
+    files = tuple(map(Path, paths))
+    keys = run_parallel(_fingerprint, files, jobs=jobs)
+    return _Set(Path(folder) / set_key(keys, size=size, fit=fit), files, size, fit)
 
 
 def set_key(fingerprints: Sequence[str], *, size: int, fit: Fit) -> str:
@@ -166,14 +247,20 @@ def set_key(fingerprints: Sequence[str], *, size: int, fit: Fit) -> str:
 
 
 def _fingerprint(path: Path) -> str:
-    """Return a digest of size, time of change and both ends; empty for an unreadable file."""
+    """Return a digest of size, time of change and both ends; empty for an unreadable file.
+
+    Raises:
+        DiskError: the disk does not give the file for now.
+    """
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             head = file.read(_ENDS)
             file.seek(max(0, status.st_size - _ENDS))
             tail = file.read(_ENDS)
-    except OSError:
+    except OSError as error:
+        if (problem := disk_error(error)) is not None:
+            raise problem from error
         return ""
     digest = hashlib.sha256(f"{status.st_size}:{status.st_mtime_ns}".encode())
     digest.update(head)
@@ -195,25 +282,23 @@ def _finished(images: _Set) -> dict[str, Any] | None:
     return index if whole else None
 
 
-def _build(images: _Set, jobs: int, tell: Callable[[int], None]) -> dict[str, Any]:
+def _build(images: _Set, jobs: int, tell: _Teller) -> dict[str, Any]:
     """Build a set, or wait while another process does; return its index."""
     images.home.mkdir(parents=True, exist_ok=True)
     with FileLock(images.home / "lock"):
         return _finished(images) or _build_alone(images, jobs, tell)
 
 
-def _build_alone(images: _Set, jobs: int, tell: Callable[[int], None]) -> dict[str, Any]:
+def _build_alone(images: _Set, jobs: int, tell: _Teller) -> dict[str, Any]:
     """Decode what is not done yet and put the set together, its index last."""
     (images.home / "index.json").unlink(missing_ok=True)
     chunks = [images.chunk(start) for start in images.starts]
     assembled = _assembled(images, chunks)
     if not assembled:
         _reserve(images)
-    missing = [chunk for chunk in chunks if chunk.failures() is None]
-    tell(len(images.paths) - sum(len(chunk.paths) for chunk in missing))
-    sizes = iter([len(chunk.paths) for chunk in missing])
-    run_parallel(_decode_chunk, missing, jobs=jobs, progress=lambda _: tell(next(sizes)))
-    failures = {row: why for chunk in chunks for row, why in (chunk.failures() or {}).items()}
+    _decode_chunks(chunks, jobs, tell)
+    done = [chunk.done() or {} for chunk in chunks]
+    failures = {row: why for each in done for row, why in each["failures"].items()}
     if not assembled:
         _assemble(images, failures)
     index = {
@@ -221,6 +306,7 @@ def _build_alone(images: _Set, jobs: int, tell: Callable[[int], None]) -> dict[s
         "images": len(images.paths),
         "size": images.size,
         "failures": failures,
+        "checksums": [number for each in done for number in each["checksums"]],
     }
     _write_json(images.home / "index.json", index)
     for chunk in chunks:
@@ -228,13 +314,22 @@ def _build_alone(images: _Set, jobs: int, tell: Callable[[int], None]) -> dict[s
     return index
 
 
+def _decode_chunks(chunks: Sequence[_Chunk], jobs: int, tell: _Teller) -> None:
+    """Decode those of the chunks that are not done yet."""
+    missing = [chunk for chunk in chunks if chunk.done() is None]
+    tell(sum(len(chunk.paths) for chunk in chunks) - sum(len(chunk.paths) for chunk in missing))
+    sizes = iter([len(chunk.paths) for chunk in missing])
+    run_parallel(_decode_chunk, missing, jobs=jobs, progress=lambda _: tell(next(sizes)))
+
+
 def _assembled(images: _Set, chunks: Sequence[_Chunk]) -> bool:
     """Return whether a build was killed when only its index was still to be written."""
-    done = [chunk.failures() for chunk in chunks]
+    done = [chunk.done() for chunk in chunks]
     if images.partial.exists() or None in done:
         return False
+    failed = sum(len(each["failures"]) for each in done if each)
     try:
-        return len(_mapped(images)) == len(images.paths) - sum(len(each or {}) for each in done)
+        return len(_mapped(images)) == len(images.paths) - failed
     except (OSError, ValueError, EOFError):
         return False
 
@@ -242,7 +337,7 @@ def _assembled(images: _Set, chunks: Sequence[_Chunk]) -> bool:
 def _reserve(images: _Set) -> None:
     """Start a partial file where none fits, after a look whether the disk has room for it."""
     header = _npy_header(len(images.paths), images.size)
-    whole = len(header) + len(images.paths) * images.size**2
+    whole = planned_bytes(len(images.paths), size=images.size)
     if images.partial.exists() and images.partial.stat().st_size == whole:
         return
     for mark in images.home.glob("part-*.json"):
@@ -290,10 +385,13 @@ def _npy_header(count: int, size: int) -> bytes:
 def _decode_chunk(chunk: _Chunk) -> None:
     """Decode a chunk into the partial file, then mark it as done."""
     rows = np.zeros((len(chunk.paths), chunk.size, chunk.size), dtype=np.uint8)
-    failures = {}
+    failures, checksums = {}, []
     for place, path in enumerate(chunk.paths):
         try:
-            rows[place] = quantize(load(path, size=chunk.size, fit=chunk.fit))
+            rows[place] = quantize(_load(path, chunk))
+            checksums.append(zlib.crc32(rows[place]))
+        except DiskError:
+            raise
         except RadiographError as error:
             failures[str(chunk.start + place)] = str(error)
     # Written, not mapped: a full disk is then an error and not a signal that kills the process.
@@ -304,7 +402,15 @@ def _decode_chunk(chunk: _Chunk) -> None:
         partial.write(rows.tobytes())
         partial.flush()
         os.fsync(partial.fileno())
-    _write_json(chunk.mark, failures)
+    _write_json(chunk.mark, {"failures": failures, "checksums": checksums})
+
+
+def _load(path: Path, chunk: _Chunk) -> np.ndarray:
+    """Return an image, asking twice where the disk does not give it at once."""
+    try:
+        return load(path, size=chunk.size, fit=chunk.fit)
+    except DiskError:
+        return load(path, size=chunk.size, fit=chunk.fit)
 
 
 def _mapped(images: _Set) -> np.ndarray:

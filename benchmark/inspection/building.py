@@ -27,6 +27,7 @@ from benchmark.inspection.model import (
 from benchmark.locations import cache_folder, id_key
 from cxr.dicom import PREPROCESSING_VERSION, load, quantize
 from cxr.dicom.facts import Facts, pixel_digest, read_facts
+from cxr.dicom.files import DiskError
 from cxr.errors import RadiographError
 from cxr.keys import keyed_id
 from cxr.observations import OBSERVATIONS
@@ -122,10 +123,10 @@ def _look(path: Path) -> dict[str, Any]:
     facts = read_facts(path)
     try:
         image = load(path, size=SIZE, fit="squash")
+    except DiskError:
+        raise
     except RadiographError as error:
         return {"problem": str(error)}
-    except OSError as error:
-        return {"problem": f"it can't be read ({error.strerror})."}
     aspect = facts.columns / facts.rows if facts.rows else 1.0
     return asdict(look_at(image, aspect=aspect))
 

@@ -15,6 +15,7 @@ from typing import Any
 import joblib
 from filelock import FileLock
 
+from cxr.dicom.files import DiskError
 from cxr.parallel import stream_parallel
 
 CHUNK = 64
@@ -32,7 +33,8 @@ def read_all(
     """Return `read` of each file, from the store where it is unchanged there.
 
     Args:
-        read: a function of a module that returns plain values.
+        read: a function of a module that returns plain values. What a disk does not give for
+            now is a `problem` that is not kept.
         paths: the files.
         store: the file that results are kept in; made where it is not there.
         version: raised when `read` answers differently.
@@ -50,18 +52,28 @@ def read_all(
         with store.open("a", encoding="utf-8") as file:
             answers = stream_parallel(_read_chunk, tasks, jobs=joblib.cpu_count())
             for chunk, found in zip(chunks, answers, strict=True):
-                for place, values in zip(chunk, found, strict=True):
+                for place, (values, lasting) in zip(chunk, found, strict=True):
                     known[keys[place]] = values
-                    file.write(json.dumps([keys[place], values]) + "\n")
+                    if lasting:
+                        file.write(json.dumps([keys[place], values]) + "\n")
                 file.flush()
                 if progress:
                     progress(len(chunk))
     return [known[key] for key in keys]
 
 
-def _read_chunk(task: tuple[Callable[[Path], dict[str, Any]], list[str]]) -> list[dict[str, Any]]:
+def _read_chunk(
+    task: tuple[Callable[[Path], dict[str, Any]], list[str]],
+) -> list[tuple[dict[str, Any], bool]]:
+    """Return what was read of each file, and whether that will be true tomorrow."""
     read, paths = task
-    return [read(Path(path)) for path in paths]
+    found: list[tuple[dict[str, Any], bool]] = []
+    for path in paths:
+        try:
+            found.append((read(Path(path)), True))
+        except DiskError as error:
+            found.append(({"problem": str(error)}, False))
+    return found
 
 
 def _key(path: str, version: int) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from cxr.dicom.files import UNDEFINED_LENGTH, DicomFile, map_file, open_dicom, quiet
+from cxr.dicom.files import UNDEFINED_LENGTH, DicomFile, DiskError, map_file, open_dicom, quiet
 from cxr.dicom.header import describe, text
 from cxr.dicom.pictures import picture_format
 from cxr.errors import RadiographError
@@ -48,17 +48,21 @@ class Facts:
 
 
 def read_facts(path: Path) -> Facts:
-    """Return the facts of a DICOM, PNG or JPEG file; never raises for a bad one."""
+    """Return the facts of a DICOM, PNG or JPEG file; a bad one has a problem.
+
+    Raises:
+        DiskError: the disk does not give the file for now.
+    """
     try:
         content = map_file(path)
         kind = picture_format(content[:8])
         if kind:
             return _picture(path, kind, content)
         return _dicom(open_dicom(path))
+    except DiskError:
+        raise
     except RadiographError as error:
         return Facts(problem=str(error))
-    except OSError as error:
-        return Facts(problem=f"it can't be read ({error.strerror}).")
 
 
 def pixel_digest(path: Path) -> str:
@@ -68,7 +72,7 @@ def pixel_digest(path: Path) -> str:
         if picture_format(content[:8]):
             return hashlib.sha256(content).hexdigest()
         start, stop, data = _pixel_bytes(open_dicom(path))
-    except (RadiographError, OSError):
+    except RadiographError:
         return ""
     return hashlib.sha256(data[start:stop]).hexdigest()
 

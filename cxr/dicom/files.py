@@ -4,6 +4,7 @@ The file is memory-mapped, so that uncompressed pixels are never copied; only th
 parsed. DICOM PS3.5 section 7.1 and annex A, PS3.10 section 7.
 """
 
+import errno
 import io
 import mmap
 import warnings
@@ -29,6 +30,24 @@ UNDEFINED_LENGTH = 0xFFFFFFFF
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _PIXEL_DATA = 0x7FE00010
 _PREFIX_END = 132
+
+
+_OWN_ERRORS = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM, errno.ELOOP}
+_OWN_ERRORS |= {errno.ENAMETOOLONG, errno.EINVAL, errno.ENODEV, errno.ENXIO}
+
+
+class DiskError(RadiographError):
+    """A file that the disk did not give for now; asked again later it may be all right."""
+
+
+def disk_error(error: OSError) -> DiskError | None:
+    """Return a `DiskError` where an error is the disk's; None where it is the file's own.
+
+    A missing file, a folder and a file that may not be read are the file's own.
+    """
+    if error.errno in _OWN_ERRORS or error.errno is None:
+        return None
+    return DiskError(f"the disk gave an error ({error.strerror}).")
 
 
 @dataclass(frozen=True)
@@ -66,7 +85,8 @@ def open_dicom(path: Path) -> DicomFile:
         except RadiographError:
             raise
         except Exception as error:  # damaged files make pydicom raise many kinds
-            raise RadiographError("it is not a readable DICOM file.") from error
+            disk = disk_error(error) if isinstance(error, OSError) else None
+            raise disk or RadiographError("it is not a readable DICOM file.") from error
     marked = content[128:_PREFIX_END] == b"DICM"
     if not marked and "SOPClassUID" not in opened.dataset:
         raise RadiographError("it is not a DICOM file.")
@@ -78,6 +98,7 @@ def map_file(path: Path) -> mmap.mmap:
 
     Raises:
         RadiographError: the file can't be opened, or is empty.
+        DiskError: the disk does not give it for now.
     """
     try:
         with path.open("rb") as file:
@@ -85,7 +106,8 @@ def map_file(path: Path) -> mmap.mmap:
     except FileNotFoundError as error:
         raise RadiographError("there is no such file.") from error
     except OSError as error:
-        raise RadiographError(f"it can't be opened ({error.strerror}).") from error
+        own = RadiographError(f"it can't be opened ({error.strerror}).")
+        raise disk_error(error) or own from error
     except ValueError as error:  # an empty file can't be mapped
         raise RadiographError("the file is empty.") from error
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cxr.dicom.files import MAX_PIXELS
+from cxr.dicom.files import MAX_PIXELS, disk_error
 from cxr.errors import RadiographError
 
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
@@ -43,6 +43,8 @@ def read_picture(path: Path) -> tuple[np.ndarray, np.ndarray]:
     except RadiographError:
         raise
     except Exception as error:  # Pillow raises many kinds on damaged files
-        raise RadiographError("its pixels can't be decoded; the file is damaged.") from error
+        disk = disk_error(error) if isinstance(error, OSError) else None
+        damaged = RadiographError("its pixels can't be decoded; the file is damaged.")
+        raise disk or damaged from error
     low, high = int(words.min()), int(words.max())
     return words, np.clip((np.arange(2**16) - low) / max(high - low, 1), 0, 1).astype(np.float32)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxr.dicom.files import open_dicom, quiet
+from cxr.dicom.files import map_file, open_dicom, quiet
 from cxr.dicom.header import describe, text
 from cxr.dicom.pictures import picture_format
 from cxr.errors import InputError, RadiographError
@@ -71,9 +71,8 @@ def _row(path: str) -> dict[str, object]:
     """Return what a file's header tells, or why it is left out."""
     row = {"patient_id": "", "study_id": "", "position": "", "sex": "", "age": np.nan, "reason": ""}
     try:
-        with open(path, "rb") as file:
-            if picture_format(file.read(8)):
-                return row
+        if picture_format(map_file(Path(path))[:8]):
+            return row
         opened = open_dicom(Path(path))
         with quiet():
             header = describe(opened)
@@ -88,5 +87,3 @@ def _row(path: str) -> dict[str, object]:
             }
     except RadiographError as error:
         return {**row, "reason": str(error)}
-    except OSError as error:
-        return {**row, "reason": f"it can't be opened ({error.strerror})"}

@@ -89,7 +89,7 @@ def auroc_interval(areas: ClusteredAurocs, column: int = 0) -> Interval:
     positives, negatives = map(effective_patients, (areas.positives, areas.negatives))
     edge = 0.5 / min(positives, negatives)  # half a patient short of a perfect area
     centre = min(max(area, edge), 1 - edge)
-    model = _binormal_variance(centre, positives, negatives)
+    model = binormal_variance(centre, positives, negatives)
     moderated = (freedom * variance + PRIOR_FREEDOM * model) / (freedom + PRIOR_FREEDOM)
     ends = logit_interval(centre, math.sqrt(moderated), freedom + PRIOR_FREEDOM)
     return Interval(min(ends.low, area), max(ends.high, area))
@@ -211,7 +211,7 @@ def _quantile(freedom: float) -> float:
     return float(stdtrit(freedom, tail) if math.isfinite(freedom) else ndtri(tail))
 
 
-def _binormal_variance(area: float, positives: float, negatives: float) -> float:
+def binormal_variance(area: float, positives: float, negatives: float) -> float:
     """Variance of an area of independent cases whose scores are normal with equal spread.
 
     Hanley & McNeil 1982 with the exact binormal chance that one positive beats two negatives:

@@ -146,13 +146,14 @@ def build_hashes(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> tuple
 
 
 def build_timings(evidence: Evidence) -> tuple[Fact, ...]:
-    """Return how long each stage took."""
+    """Return how long each stage took, but for the card, which can't know its own time."""
     timings = evidence.value("run.json#timings")
     if not isinstance(timings, dict) or not timings:
         return (Fact("Stages", words.NOT_PROVIDED),)
     return tuple(
         Fact(str(name), number(evidence, f"run.json#timings.{name}", words.seconds))
         for name in timings
+        if name != "card"
     )
 
 

@@ -29,6 +29,7 @@ from benchmark.pointing import (
     gain_document,
     localization_document,
     measure_pairs,
+    strata_document,
 )
 from benchmark.prediction import load_batch
 from benchmark.runs import replacing, write_json
@@ -120,6 +121,7 @@ def explain_run(
     called = scores >= evaluation.threshold
     document = {
         "observations": localization_document(cases, called, pairs, evaluation),
+        "strata": strata_document(cases, pairs, evaluation),
         "gain": _gain(eyes, placed, pairs, evaluation),
     }
     write_json(folder / "localization.json", about | document)

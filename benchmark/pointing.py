@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmark.config import EvaluationConfig
+from cxr.detection import BOX_LIMITS, BoxScore, box_score, mask_boxes, pixel_precision
 from cxr.estimates import Estimate
 from cxr.heatmaps import centre_map, is_blank, mean_lesion_map
 from cxr.localization import (
@@ -25,6 +26,7 @@ from cxr.localization import (
     Mask,
     Overlap,
     Rule,
+    binarize,
     choose_rule,
     mean_estimate,
     overlap,
@@ -49,6 +51,13 @@ BASELINES: dict[str, str] = {
 _SEEN = ("map", "centre", "mean_lesion")  # methods that have a map; a random point needs none
 _DEFAULT_RULE: Rule = 0.5
 
+SIZES: tuple[tuple[float, float, str], ...] = (
+    (0.0, 0.01, "below 1 % of the picture"),
+    (0.01, 0.05, "1 % to 5 %"),
+    (0.05, np.inf, "5 % or more"),
+)
+"""Classes of lesions by their share of the picture."""
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -59,12 +68,20 @@ class Pairs:
         observation: (n,) int, indices into `OBSERVATIONS`.
         blank: (n,) bool; the map is blank.
         scores: overlap of the "map", the "centre" and the "mean_lesion", by each of `RULES`.
+        found: (n, rules, limits) share of the true boxes that the map's boxes match.
+        wrong: (n, rules, limits) number of the map's boxes that match none.
+        pixel_precision: (n,) average precision of the map's pixels.
+        parts: (n,) int, isolated parts of the mask.
     """
 
     row: NDArray[np.int64]
     observation: NDArray[np.int64]
     blank: NDArray[np.bool_]
     scores: dict[str, Overlap]
+    found: NDArray[np.float64]
+    wrong: NDArray[np.float64]
+    pixel_precision: NDArray[np.float64]
+    parts: NDArray[np.int64]
 
 
 def find_pairs(cases: pd.DataFrame, masks: Masks) -> list[tuple[int, str]]:
@@ -109,6 +126,9 @@ def measure_pairs(
     guess = _guesses(train_masks)
     parts: dict[str, list[Overlap]] = {name: [] for name in _SEEN}
     blank: list[bool] = []
+    boxes: list[list[BoxScore]] = []
+    precision: list[float] = []
+    counts: list[int] = []
     rows = list(dict.fromkeys(row for row, _ in found))
     names: dict[int, list[str]] = {row: [] for row in rows}
     for row, name in found:
@@ -120,6 +140,9 @@ def measure_pairs(
                 mask = masks[cases["image_id"].iloc[row]][name]
                 own = resize(cells[OBSERVATIONS.index(name)], mask.shape)
                 blank.append(bool(is_blank(own)))
+                boxes.append([box_score(binarize(own, rule), mask) for rule in RULES])
+                precision.append(pixel_precision(own, mask))
+                counts.append(len(mask_boxes(mask)))
                 for method in _SEEN:
                     map_ = own if method == "map" else guess(method, name, mask.shape)
                     parts[method].append(overlap([map_], [mask]))
@@ -130,7 +153,17 @@ def measure_pairs(
         np.array([OBSERVATIONS.index(name) for _, name in found], dtype=np.int64),
         np.array(blank, dtype=bool),
         {name: _joined(parts[name]) for name in _SEEN},
+        *_stacked(boxes),
+        np.array(precision, dtype=float),
+        np.array(counts, dtype=np.int64),
     )
+
+
+def _stacked(boxes: list[list[BoxScore]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    shape = (len(boxes), len(RULES), len(BOX_LIMITS))
+    found = np.array([[score.found for score in row] for row in boxes], dtype=float)
+    wrong = np.array([[score.wrong for score in row] for row in boxes], dtype=float)
+    return found.reshape(shape), wrong.reshape(shape)
 
 
 def localization_document(
@@ -198,12 +231,20 @@ def _observation(
     def estimate(values: np.ndarray, *, shares: bool = True) -> Estimate:
         return mean_estimate(values, draws, min_patients=min_patients, shares=shares)
 
+    found, wrong = (values[rows, columns["map"]] for values in (pairs.found, pairs.wrong))
+
     def measured(counted: np.ndarray) -> dict[str, Any]:
-        patients = len(np.unique(draws.patient[counted]))
+        def mean(values: np.ndarray, *, shares: bool = True) -> dict[str, Any]:
+            return estimate(np.where(counted, values, np.nan), shares=shares).as_json()
+
         parts = {"hit_rate": hits["map"], "iou": ious["map"], "dice": dice}
-        return {"images": int(counted.sum()), "patients": patients} | {
-            name: estimate(np.where(counted, values, np.nan)).as_json()
-            for name, values in parts.items()
+        parts["pixel_precision"] = pairs.pixel_precision[rows]
+        return {
+            "images": int(counted.sum()),
+            "patients": len(np.unique(draws.patient[counted])),
+            **{name: mean(values) for name, values in parts.items()},
+            "boxes": {f"{limit:g}": mean(found[:, i]) for i, limit in enumerate(BOX_LIMITS)},
+            "wrong_boxes": mean(wrong[:, 0], shares=False),
         }
 
     margins = {name: estimate(hits["map"] - hits[name], shares=False) for name in BASELINES}
@@ -219,6 +260,51 @@ def _observation(
         "tuned_on": len(tuning),
         "words": margin_words(margins),
     }
+
+
+def strata_document(
+    cases: pd.DataFrame, pairs: Pairs, settings: EvaluationConfig
+) -> list[dict[str, Any]]:
+    """Return the "strata" of localization.json: hits by size and number of lesions.
+
+    All observations of the test images together, each image and observation counting once.
+
+    Args:
+        cases: image_id, patient_id and split, in the order that `pairs` counts in.
+        pairs: what `measure_pairs` returned for `cases`.
+        settings: replicates, their seed, and the smallest support.
+    """
+    tests = np.flatnonzero((cases["split"] == "test").to_numpy()[pairs.row])
+    if not len(tests):
+        return []
+    patients = cases["patient_id"].to_numpy(str)[pairs.row[tests]]
+    rng = np.random.default_rng(settings.seed)
+    draws = resample_patients(patients, replicates=settings.replicates, rng=rng)
+    area, parts = pairs.scores["map"].area[tests], pairs.parts[tests]
+    groups = [("size", words, (area >= low) & (area < high)) for low, high, words in SIZES] + [
+        ("number", "one part", parts == 1),
+        ("number", "two parts or more", parts > 1),
+    ]
+    entries = []
+    for kind, words, belongs in groups:
+
+        def mean(values: np.ndarray, belongs: np.ndarray = belongs) -> dict[str, Any]:
+            support = settings.min_patients
+            counted = np.where(belongs, values, np.nan)
+            return mean_estimate(counted, draws, min_patients=support).as_json()
+
+        entries.append(
+            {
+                "kind": kind,
+                "words": words,
+                "pairs": int(belongs.sum()),
+                "patients": len(np.unique(patients[belongs])),
+                "hit_rate": mean(pairs.scores["map"].hit[tests]),
+                "random": mean(area),
+                "pixel_precision": mean(pairs.pixel_precision[tests]),
+            }
+        )
+    return entries
 
 
 def gain_document(

@@ -351,3 +351,22 @@ def test_blended_pictures_keep_grey_where_there_is_no_heat():
     assert stamped.shape[1] == 60
     assert len(stamped) > 40 + 2 * 12  # more than one line
     assert stamped[40:].min() < 100  # there is ink on it
+
+
+def test_boxes_ranking_and_strata_are_measured(inputs):
+    """A map that marks the lesion alone has every box right, and every pixel ranked right."""
+    explain_run(**inputs)
+    document = read(inputs, "localization.json")
+    present = document["observations"][LESION]["present"]
+    assert list(present["boxes"]) == ["0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7"]
+    shares = [estimate["estimate"] for estimate in present["boxes"].values()]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] == 1
+    assert present["wrong_boxes"]["estimate"] == 0
+    assert present["pixel_precision"]["estimate"] > 0.8
+    strata = {entry["words"]: entry for entry in document["strata"]}
+    # a lesion of 4 x 4 pixels in 32 x 32 is 1.6 % of the picture, in one part
+    assert strata["1 % to 5 %"]["pairs"] == strata["one part"]["pairs"] == 40
+    assert strata["1 % to 5 %"]["random"]["estimate"] == pytest.approx(16 / 1024)
+    assert strata["5 % or more"]["pairs"] == 0
+    assert strata["5 % or more"]["hit_rate"]["estimate"] is None

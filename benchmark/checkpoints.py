@@ -14,7 +14,8 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from benchmark.distribution import share
@@ -27,7 +28,10 @@ RESUME = "resume.pt"
 
 
 def save_checkpoint(model: nn.Module, folder: Path, notes: Mapping[str, Any]) -> None:
-    """Write the model's tensors and `notes` (network, seed, epoch) to checkpoint.safetensors."""
+    """Write the model's tensors and `notes` to checkpoint.safetensors.
+
+    Notes are network, seed, epoch and channels: what its loader has to know.
+    """
     tensors = {key: tensor.cpu().contiguous() for key, tensor in _lasting(model).items()}
     # under one key, since safetensors writes several in a random order: equal runs, equal bytes
     metadata = {"cxr-bench": json.dumps(notes, sort_keys=True)}
@@ -45,9 +49,11 @@ def _lasting(model: nn.Module) -> dict[str, Tensor]:
     return tensors
 
 
-def load_checkpoint(model: nn.Module, folder: Path) -> None:
-    """Put the tensors of `folder`'s checkpoint.safetensors into `model`."""
-    model.load_state_dict(load_file(folder / CHECKPOINT))
+def checkpoint_notes(folder: Path) -> dict[str, Any]:
+    """Return the notes that `folder`'s checkpoint.safetensors was written with."""
+    with safe_open(folder / CHECKPOINT, framework="pt") as file:
+        notes: dict[str, Any] = json.loads((file.metadata() or {}).get("cxr-bench", "{}"))
+    return notes
 
 
 def save_resume(state: Mapping[str, Any], folder: Path) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from benchmark.checkpoints import CHECKPOINT
+from benchmark.checkpoints import CHECKPOINT, checkpoint_notes
 from benchmark.config import TrainingConfig
 from benchmark.devices import autocast, place, resolve_device
 from benchmark.events import Events
@@ -96,7 +96,8 @@ def load_network(
     name: str, folder: Path, settings: TrainingConfig, device: torch.device
 ) -> nn.Module:
     """Return the network of a folder's checkpoint, on `device`, in evaluation mode."""
-    model = build_network(name, weights=folder / CHECKPOINT, channels=settings.channels)
+    channels = checkpoint_notes(folder).get("channels", 3)
+    model = build_network(name, weights=folder / CHECKPOINT, channels=channels)
     return place(model, device, channels_last=settings.channels_last).eval()
 
 

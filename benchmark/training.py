@@ -192,6 +192,7 @@ def _keep(state: State, task: Task, row: dict[str, float]) -> None:
     if task.ranks.first:
         if better:
             notes = {"network": task.network, "seed": task.seed, "epoch": state.best_epoch}
+            notes["channels"] = task.settings.channels
             save_checkpoint(state.model, task.folder, notes)
         _write_history(task.folder / "history.csv", state.history)
     state.save(task)

@@ -18,6 +18,7 @@ COMMANDS = {
     "inspect": "benchmark.cli.inspect",
     "cache": "benchmark.cli.cache",
     "predict": "benchmark.cli.predict",
+    "predict": "benchmark.cli.predict",
     "synth": "benchmark.cli.synth",
     "label": "benchmark.cli.label",
     "label-quality": "benchmark.cli.label_quality",

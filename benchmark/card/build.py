@@ -30,6 +30,8 @@ from benchmark.card.data import (
 )
 from benchmark.card.explanations import (
     build_examples,
+    build_lesion_boxes,
+    build_lesion_strata,
     build_localization,
     build_map_gains,
     build_trust,
@@ -159,6 +161,8 @@ def build_card(run_folder: Path) -> Card:
         localization=localization,
         localization_missing=localization_missing,
         map_gains=build_map_gains(evidence, checkpoints),
+        lesion_boxes=build_lesion_boxes(evidence, checkpoints),
+        lesion_strata=build_lesion_strata(evidence, checkpoints),
         trust=build_trust(evidence, checkpoints),
         ladder=build_ladder(evidence, checkpoints, results),
         review=build_review(evidence, checkpoints),

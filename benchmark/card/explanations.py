@@ -12,6 +12,8 @@ from benchmark.card.model import (
     Checkpoint,
     Example,
     ExampleGroup,
+    LesionBoxes,
+    LesionStratum,
     LocalizationRow,
     MapGain,
     Number,
@@ -27,6 +29,8 @@ OUTCOMES = {
     "FN": ("Missed", "present by its label, but not called"),
 }
 TRUTHS: dict[Any, str] = {True: "present", False: "absent"}
+BOX_LIMITS = ("0.1", "0.3", "0.5", "0.7")
+"""Of the limits in localization.json, those that the card shows."""
 MAX_SIDE = 384
 """Pictures larger than this are reduced: the card stays one small file."""
 QUALITIES = (85, 75, 60, 45)
@@ -235,6 +239,50 @@ def build_map_gains(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> tu
             )
         )
     return tuple(gains)
+
+
+def build_lesion_boxes(
+    evidence: Evidence, checkpoints: Sequence[Checkpoint]
+) -> tuple[LesionBoxes, ...]:
+    """Return the maps as boxes, at `BOX_LIMITS`, and as rankings of pixels."""
+    rows = []
+    for name in OBSERVATIONS:
+        for checkpoint in checkpoints:
+            base = f"{checkpoint.folder}/localization.json#observations.{key(name)}"
+            if evidence.value(f"{base}.present.boxes"):
+                rows.append(
+                    LesionBoxes(
+                        observation=name,
+                        checkpoint=checkpoint,
+                        found=tuple(
+                            estimate(evidence, f"{base}.present.boxes.{key(limit)}")
+                            for limit in BOX_LIMITS
+                        ),
+                        wrong=estimate(evidence, f"{base}.present.wrong_boxes"),
+                        pixel_precision=estimate(evidence, f"{base}.present.pixel_precision"),
+                        random=number(evidence, f"{base}.area", words.ratio),
+                    )
+                )
+    return tuple(rows)
+
+
+def build_lesion_strata(
+    evidence: Evidence, checkpoints: Sequence[Checkpoint]
+) -> tuple[LesionStratum, ...]:
+    """Return hit rates by size and number of lesions; nothing where no lesion is known."""
+    first = f"{checkpoints[0].folder}/localization.json#strata" if checkpoints else ""
+    return tuple(
+        LesionStratum(
+            words=f"{str(entry['kind']).capitalize()}: {entry['words']}",
+            pairs=number(evidence, f"{first}.{place}.pairs"),
+            random=estimate(evidence, f"{first}.{place}.random"),
+            hit_rates=tuple(
+                (c, estimate(evidence, f"{c.folder}/localization.json#strata.{place}.hit_rate"))
+                for c in checkpoints
+            ),
+        )
+        for place, entry in enumerate((evidence.value(first) or ()) if first else ())
+    )
 
 
 def build_trust(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> tuple[TrustCheck, ...]:

@@ -286,6 +286,28 @@ class MapGain:
 
 
 @dataclass(frozen=True)
+class LesionBoxes:
+    """How one checkpoint's maps do as boxes and as rankings of pixels for one observation."""
+
+    observation: str
+    checkpoint: Checkpoint
+    found: tuple[Number, ...]  # share of true boxes, at each of the limits shown
+    wrong: Number  # boxes an image that match none
+    pixel_precision: Number
+    random: Number  # what the last would be for a map that knows nothing
+
+
+@dataclass(frozen=True)
+class LesionStratum:
+    """Hit rates of every checkpoint for lesions of one size or number."""
+
+    words: str
+    pairs: Number
+    random: Number
+    hit_rates: tuple[tuple[Checkpoint, Number], ...]
+
+
+@dataclass(frozen=True)
 class TrustCheck:
     """One question to the maps of every checkpoint: value and verdict of each."""
 
@@ -466,6 +488,8 @@ class Card:
     localization: tuple[LocalizationRow, ...]
     localization_missing: str
     map_gains: tuple[MapGain, ...]
+    lesion_boxes: tuple[LesionBoxes, ...]
+    lesion_strata: tuple[LesionStratum, ...]
     trust: tuple[TrustCheck, ...]
     ladder: Ladder
     review: "Review"

@@ -290,3 +290,11 @@ def test_the_card_says_how_maps_are_made(html: str) -> None:
     """The maps' making and their gain over plain Grad-CAM are told with an interval."""
     assert "Grad-CAM at a finer grid" in html
     assert "localization.json#gain.difference.iou.low" in html
+
+
+def test_the_card_tells_boxes_and_sizes_of_lesions(html: str) -> None:
+    """Boxes at several limits, pixel ranking and hit rates by size stand in the card."""
+    assert "localization.json#observations.Cardiomegaly.present.boxes.0%2E3.estimate" in html
+    assert "localization.json#observations.Pneumothorax.present.wrong_boxes.estimate" in html
+    assert "localization.json#strata.0.hit_rate.low" in html
+    assert "Size: below 1 % of the picture" in html

@@ -50,6 +50,7 @@ def paired_entry(
     worse = _one_sided(value + margin, error, freedom)
     better = _one_sided(margin - value, error, freedom)
     return {
+        "values": [float(values[0].mean()), float(values[1].mean())],
         "difference": Estimate(value, ends.low, ends.high, method).as_json(),
         "error": error,
         **parts,

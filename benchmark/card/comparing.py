@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.card import words
-from benchmark.card.model import Checkpoint, Comparison, Difference, PairRow
+from benchmark.card.model import Checkpoint, Comparison, Difference, Number, PairRow
 from benchmark.card.numbers import estimate, number
 from benchmark.card.ranking import SOURCE, ranking_chart
 from benchmark.comparison_words import BETTER
@@ -39,14 +39,9 @@ def build_comparison(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> C
 
     def difference(title: str, path: str) -> Difference:
         base = f"{FILE}#{path}"
-        values = (
-            ()
-            if several
-            else tuple(
-                estimate(evidence, f"{side.folder}/metrics.json#{path}.auroc")
-                for side in sides
-                if side is not None
-            )
+        values = tuple(
+            _value(evidence, f"{base}.auroc.values.{place}", side, path)
+            for place, side in enumerate(sides)
         )
         return Difference(
             observation=title,
@@ -63,7 +58,10 @@ def build_comparison(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> C
         )
 
     return Comparison(
-        names=() if several else tuple(side.name for side in sides if side is not None),
+        names=tuple(
+            words.network_name(name) if several or side is None else side.name
+            for name, side in zip(names, sides, strict=True)
+        ),
         direction=_told(evidence, f"{FILE}#direction"),
         words=_told(evidence, f"{FILE}#words"),
         adjustment=str(document.get("adjustment") or words.NOT_PROVIDED),
@@ -112,6 +110,13 @@ def _parted(pair: dict[str, Any]) -> str:
         if verdict.endswith(BETTER):
             shown.setdefault(words.friendly(verdict), []).append(name)
     return "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in shown.items()) or "none"
+
+
+def _value(evidence: Evidence, source: str, side: Checkpoint | None, path: str) -> Number:
+    """A network's AUROC, a mean where it has several seeds; older runs tell it elsewhere."""
+    if evidence.value(source) is None and side is not None:
+        return estimate(evidence, f"{side.folder}/metrics.json#{path}.auroc")
+    return number(evidence, source, words.ratio)
 
 
 def _side(checkpoints: Sequence[Checkpoint], name: str) -> Checkpoint | None:

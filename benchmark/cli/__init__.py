@@ -24,6 +24,7 @@ COMMANDS = {
     "label-quality": "benchmark.cli.label_quality",
     "evaluate": "benchmark.cli.evaluate",
     "compare": "benchmark.cli.compare",
+    "compare": "benchmark.cli.compare",
     "check": "benchmark.cli.check",
     "history": "benchmark.cli.history",
     "plan": "benchmark.cli.plan",

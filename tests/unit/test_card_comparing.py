@@ -50,7 +50,7 @@ def test_two_networks_are_shown_side_by_side(tmp_path: Path) -> None:
 
 
 def test_seeds_are_one_network(three: Path, tmp_path: Path) -> None:
-    """Of means over seeds no single checkpoint's AUROC stands beside the difference."""
+    """Beside a difference of means over seeds stand the networks' means, under their names."""
     folder = tmp_path / "run"
     shutil.copytree(three, folder)
     cases = make_cases(patients=150)
@@ -61,6 +61,10 @@ def test_seeds_are_one_network(three: Path, tmp_path: Path) -> None:
     write_document(compare_networks(cases, networks, QUICK), folder / "comparison.json")
     card = build_card(folder)
     assert card.comparison is not None
-    assert card.comparison.names == ()
+    assert card.comparison.names == ("DenseNet-121", "ResNet-50")
+    macro = card.comparison.macro
+    assert macro is not None
+    assert macro.values[0].source == "comparison.json#macro.auroc.values.0"
+    assert macro.values[1].value - macro.values[0].value == pytest.approx(macro.difference.value)
     assert "speaks of the two architectures" in card.comparison.words
     assert 'id="table-comparison"' in render_html(card)

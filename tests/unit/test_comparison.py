@@ -160,6 +160,7 @@ def test_seeds_are_averaged_and_widen_the_interval(
         }
         entry = document["observations"]["Edema"][metric]
         gap = np.mean(means["resnet50"]) - np.mean(means["densenet121"])
+        assert entry["values"][1] == pytest.approx(np.mean(means["resnet50"]))
         assert entry["difference"]["estimate"] == pytest.approx(gap, abs=1e-12)
         spread = (np.var(means["resnet50"], ddof=1) + np.var(means["densenet121"], ddof=1)) / 2
         assert entry["error_seeds"] == pytest.approx(np.sqrt(spread * 2 / 3))

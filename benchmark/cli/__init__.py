@@ -18,7 +18,7 @@ COMMANDS = {
     "inspect": "benchmark.cli.inspect",
     "cache": "benchmark.cli.cache",
     "predict": "benchmark.cli.predict",
-    "predict": "benchmark.cli.predict",
+    "export": "benchmark.cli.export",
     "synth": "benchmark.cli.synth",
     "label": "benchmark.cli.label",
     "label-quality": "benchmark.cli.label_quality",
@@ -50,8 +50,30 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cxr-bench")
-def group() -> None:
-    """Compare two CNNs on chest radiographs: from DICOM and reports to a reviewable card."""
+@click.option(
+    "--backend",
+    type=click.Choice(["processes", "dask"]),
+    default="processes",
+    show_default=True,
+    help="Where decoding, labeling and reading of headers run: here, or on a Dask cluster.",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="The Dask scheduler, as tcp://10.0.0.1:8786.")
+@click.pass_context
+def group(context: click.Context, backend: str, scheduler: str | None) -> None:
+    """Compare two CNNs on chest radiographs: from DICOM and reports to a reviewable card.
+
+    
+    Examples:
+      cxr-bench run
+      cxr-bench --backend dask --scheduler tcp://10.0.0.1:8786 cache build --data /nfs/mimic-cxr
+    """
+    if (backend == "dask") != bool(scheduler):
+        raise click.UsageError("--backend dask and --scheduler ADDRESS go together.")
+    if scheduler:
+        from cxr.parallel import on_cluster
+
+        cores = context.with_resource(on_cluster(scheduler))
+        click.echo(f"{cores} cores of the Dask cluster at {scheduler}", err=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

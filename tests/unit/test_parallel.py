@@ -1,10 +1,16 @@
+import importlib.util
 import math
 import os
+import signal
+import sys
 
 import joblib
 import pytest
 
-from cxr.parallel import run_parallel
+import cxr.parallel
+from cxr.errors import InputError
+from cxr.parallel import on_cluster, run_parallel
+from tests.tiny_run import command
 
 
 def where_am_i(_):
@@ -53,3 +59,34 @@ def test_another_backend_can_be_put_under_it():
     """A joblib backend chosen by the caller does the work."""
     with joblib.parallel_config(backend="threading"):
         assert set(run_parallel(where_am_i, range(3), jobs=2)) == {os.getpid()}
+
+
+def killed(_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_is_told_in_a_sentence():
+    """A worker that the system kills ends the job with what to do."""
+    with pytest.raises(InputError, match="was killed, most often because memory ran out"):
+        run_parallel(killed, range(4), jobs=2)
+
+
+def test_a_cluster_needs_dask_and_a_scheduler(monkeypatch):
+    """A missing library and an address where nobody answers are named with the mend."""
+    monkeypatch.setattr(cxr.parallel, "CONNECT_SECONDS", 0.5)
+    if importlib.util.find_spec("distributed"):
+        with (
+            pytest.raises(InputError, match="no Dask scheduler answers"),
+            on_cluster("tcp://127.0.0.1:9"),
+        ):
+            pass
+    monkeypatch.setitem(sys.modules, "dask.distributed", None)
+    with pytest.raises(InputError, match=r"cxr-bench\[cluster\]"), on_cluster("tcp://127.0.0.1:9"):
+        pass
+
+
+@pytest.mark.parametrize("options", [["--backend", "dask"], ["--scheduler", "tcp://h:1"]])
+def test_backend_and_scheduler_go_together(options):
+    """One without the other is wrong usage."""
+    outcome = command(*options, "cache", "ls")
+    assert (outcome.code, "go together" in outcome.err) == (2, True)

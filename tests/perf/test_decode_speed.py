@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 
-from cxr.cache import decode_images
 from cxr.dicom import read_radiograph
 from cxr.tensors import RadiographDataset, keep_batch, to_input
 from tests.dicom_writer import phantom, reference, write_dicom
@@ -104,8 +103,8 @@ def test_a_radiograph_is_read_many_times_faster_than_by_others(tmp_path, pixels,
 
 
 def test_the_cached_loader_keeps_up_with_a_gpu(tmp_path):
-    """Batches come out of the cache at 5,000 images a second and more, with flat memory."""
-    images, count, batch = 1000, 20_000, 64
+    """Batches come at 5,000 images a second and more; ten passes of 100,000 take no more memory."""
+    images, count, batch = 1000, 100_000, 64
     path = tmp_path / "pixels.npy"
     pixels = np.lib.format.open_memmap(path, "w+", np.uint8, (images, SIZE, SIZE))
     pixels[:] = np.arange(images, dtype=np.uint8)[:, None, None]
@@ -136,30 +135,6 @@ def test_the_cached_loader_keeps_up_with_a_gpu(tmp_path):
     )
     assert max(rates) >= 5000
     assert peaks[-1] <= peaks[0] + 2e7
-
-
-def test_the_time_per_image_of_a_cache_does_not_grow(tmp_path):
-    """Finding a decoded set again takes no more time per image when it is ten times larger."""
-    original = write_dicom(tmp_path / "image.dcm", phantom(64, 64))
-    per_image = []
-    for count in (300, 3000):
-        folder = tmp_path / str(count)
-        folder.mkdir()
-        paths = [folder / f"{number}.dcm" for number in range(count)]
-        for path in paths:
-            path.hardlink_to(original)
-        ids = [path.stem for path in paths]
-        cache = tmp_path / f"cache-{count}"
-
-        def build(paths=paths, ids=ids, cache=cache):
-            return decode_images(paths, ids, size=32, folder=cache)
-
-        start = time.process_time()
-        build()
-        per_image.append(((time.process_time() - start) / count, seconds(build) / count))
-    print("\nms per image, decoding and finding:", [(1e3 * a, 1e3 * b) for a, b in per_image])
-    assert per_image[1][0] <= 1.5 * per_image[0][0]
-    assert per_image[1][1] <= 1.5 * per_image[0][1]
 
 
 def _private_memory():

@@ -19,6 +19,7 @@ COMMANDS = {
     "cache": "benchmark.cli.cache",
     "predict": "benchmark.cli.predict",
     "export": "benchmark.cli.export",
+    "export": "benchmark.cli.export",
     "synth": "benchmark.cli.synth",
     "label": "benchmark.cli.label",
     "label-quality": "benchmark.cli.label_quality",

@@ -17,6 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmark.points import parse_rule
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
 from cxr.policy import Blank, Uncertain
@@ -134,6 +135,13 @@ class EvaluationConfig:
     seed: int = 0
     min_patients: int = 10  # fewer positive (or negative) patients: not estimable
     margin: float = 0.05  # a smaller difference between two networks doesn't matter
+    operating_points: tuple[str, ...] = (  # chosen on validation, shown beside `threshold`
+        "youden",
+        "max-f1",
+        "sensitivity>=0.9",
+        "specificity>=0.9",
+    )
+    scaling: tuple[str, ...] = ("temperature", "platt")  # fitted on validation, beside the scores
 
 
 @dataclass(frozen=True)
@@ -152,6 +160,7 @@ class CardConfig:
     """The card."""
 
     pdf: bool = True
+    paper: Literal["a4", "letter"] = "a4"  # what the PDF is laid out for
     include_restricted: bool = False  # images, texts and ids of a restricted source in the card
 
 
@@ -377,11 +386,18 @@ def _check(config: Config) -> Config:
         (config.synth.studies >= 1, "synth.studies", "at least 1"),
         (0 <= config.synth.conspicuity <= 2, "synth.conspicuity", "between 0 and 2"),
         (0 < config.evaluation.threshold < 1, "evaluation.threshold", "between 0 and 1"),
+        (
+            set(config.evaluation.scaling) <= {"temperature", "platt"},
+            "evaluation.scaling",
+            'of "temperature" and "platt"',
+        ),
         (config.evaluation.replicates >= 100, "evaluation.replicates", "at least 100"),
         (0 < config.evaluation.margin < 1, "evaluation.margin", "between 0 and 1"),
         (0 <= config.data.max_excluded <= 1, "data.max_excluded", "a share between 0 and 1"),
         (config.limit.patients >= 0, "limit.patients", "0 (all) or more"),
     ]
+    for rule in config.evaluation.operating_points:
+        parse_rule(rule)
     for holds, key, allowed in checks:
         if not holds:
             section, _, name = key.partition(".")

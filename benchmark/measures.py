@@ -105,7 +105,7 @@ def measure(
         cut: a case is called where its logit reaches this.
     """
     score = np.asarray(logit, dtype=np.float64)
-    by_patient = _tables(present, score >= cut, draws.patient)
+    by_patient = patient_tables(present, score >= cut, draws.patient)
     table = Confusion(*(float(counts.sum()) for counts in by_patient))
     patients = Confusion(*by_patient)
     freedom = min(
@@ -131,7 +131,7 @@ def measure(
     }
     estimates = {
         "auroc": _area(present, score, draws, values["auroc"]),
-        **{name: _ratio(name, values[name], patients) for name in RATIOS},
+        **{name: ratio_estimate(name, values[name], patients) for name in RATIOS},
         **{
             name: resampled(name, values[name], replicates[name], freedom + EXTRA_FREEDOM)
             for name in ("average_precision", "balanced_accuracy", "mcc", *LOSSES)
@@ -197,10 +197,10 @@ def mean(values: Floats) -> float:
     return float(values.mean()) if len(values) else math.nan
 
 
-def _tables(
+def patient_tables(
     present: NDArray[np.bool_], call: NDArray[np.bool_], patient: NDArray[Any]
 ) -> list[Floats]:
-    """True positives, false positives, false negatives and true negatives of each patient."""
+    """Return true and false positives, false and true negatives of each patient."""
     width = int(patient.max()) + 1 if len(patient) else 0
     return [
         np.bincount(patient[rows], minlength=width).astype(float)
@@ -217,7 +217,8 @@ def _area(
     return _with(value, auroc_interval(areas), AREA_METHOD)
 
 
-def _ratio(name: str, value: float, patients: Confusion) -> Estimate:
+def ratio_estimate(name: str, value: float, patients: Confusion) -> Estimate:
+    """Return a metric in `RATIOS` with Wilson's interval clustered by patient."""
     if math.isnan(value):
         return Estimate.missing(_UNDEFINED.get(name, "undefined: a class is missing"))
     return _with(value, ratio_interval(*RATIOS[name](patients)), RATIO_METHOD)

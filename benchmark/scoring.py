@@ -1,14 +1,17 @@
 """From score tables to everything that is said of them in a run folder: metrics and comparison."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmark.calibration import calibration_document
 from benchmark.comparison import compare_networks
 from benchmark.config import EvaluationConfig
 from benchmark.evaluation import write_document
 from benchmark.events import Events
+from benchmark.operating import ValidationScores, operating_documents
 from benchmark.preflight import preflight
 from benchmark.runs import Run
 from benchmark.variants import evaluate_variants
@@ -50,7 +53,13 @@ def evaluate_scores(
     test = cases[cases["split"] == "test"]
     logits = {pair: logits_of(table, "test") for pair, table in scores.items()}
     for (network, seed), values in logits.items():
-        documents = evaluate_variants(test, values, network=network, seed=seed, settings=settings)
+        told: dict[str, Any] = {"network": network, "seed": seed, "settings": settings}
+        validation = ValidationScores.of(cases, scores[network, seed])
+        documents = {
+            **evaluate_variants(test, values, **told),
+            **operating_documents(validation, test, values, **told),
+            "calibration.json": calibration_document(validation, test, values, **told),
+        }
         for name, document in documents.items():
             write_document(document, work.network(network, seed) / name)
     networks: dict[str, dict[int, np.ndarray]] = {}

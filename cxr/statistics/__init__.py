@@ -1,5 +1,14 @@
 """Uncertainty of metrics, with the patient as the unit: resampling, intervals, tests."""
 
+from cxr.statistics.calibration import (
+    CalibrationLine,
+    Scaling,
+    calibration_error,
+    calibration_line,
+    corrected_calibration_error,
+    fit_platt,
+    fit_temperature,
+)
 from cxr.statistics.comparison import holm, permutation_p, seed_variance, two_sided_p
 from cxr.statistics.coverage import Coverage, coverage_table
 from cxr.statistics.delong import ClusteredAurocs, clustered_aurocs
@@ -48,6 +57,7 @@ __all__ = [
     "UNKNOWN",
     "Answered",
     "AreaDifference",
+    "CalibrationLine",
     "ClusteredAurocs",
     "Coverage",
     "Expected",
@@ -55,15 +65,21 @@ __all__ = [
     "PatientResample",
     "RankedReplicates",
     "Sampling",
+    "Scaling",
     "area_freedom",
     "area_width",
     "auroc_interval",
+    "calibration_error",
+    "calibration_line",
     "clustered_aurocs",
+    "corrected_calibration_error",
     "coverage_table",
     "difference_interval",
     "difference_power",
     "effective_patients",
     "expected_cases",
+    "fit_platt",
+    "fit_temperature",
     "holm",
     "logit_interval",
     "paired_area_difference",

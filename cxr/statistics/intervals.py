@@ -183,8 +183,14 @@ def percentile_interval(replicates: Floats) -> Interval:
 
 def difference_interval(difference: float, error: float, freedom: float) -> Interval:
     """Student's interval of a difference of two shares, kept in [-1, 1]."""
+    ends = student_interval(difference, error, freedom)
+    return Interval(max(-1.0, ends.low), min(1.0, ends.high))
+
+
+def student_interval(value: float, error: float, freedom: float) -> Interval:
+    """Student's interval of a number that has no bounds."""
     reach = _quantile(freedom) * error
-    return Interval(max(-1.0, difference - reach), min(1.0, difference + reach))
+    return Interval(value - reach, value + reach)
 
 
 def logit_interval(estimate: float, error: float, freedom: float = math.inf) -> Interval:

@@ -7,7 +7,11 @@ from cxr.labeling.shapes import FAR
 Value = float | None
 
 
-@dataclass
+_PARTS = frozenset("TXVYvIa1:;knqzHRhpimerEP")
+"""Between two findings these mean that they are no list."""
+
+
+@dataclass(slots=True)
 class Mention:
     """A finding or silhouette met in a sentence, with what is known of it so far.
 
@@ -37,7 +41,7 @@ class Mention:
 
 def read_link(gap: str) -> str:
     """Return how a mention is joined to the one before, from the letters between them."""
-    if any(letter in gap for letter in "TXVYvIa1:;knqzHRhpimerEP"):
+    if not gap or not _PARTS.isdisjoint(gap):
         return ""
     for letter in "y|":
         if letter in gap:

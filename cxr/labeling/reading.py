@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from cxr.labeling.lists import Mention, Value, doubt_alternatives, joined, read_link
 from cxr.labeling.scopes import MEANINGS, Scope
-from cxr.labeling.shapes import FAR, finding_follows, next_letter, noun_follows, or_follows
+from cxr.labeling.shapes import FAR, finding_follows, noun_follows, or_follows
 
 _AFTER: dict[str, tuple[Value, str]] = {
     "q": (0.0, "C11"),
@@ -18,7 +18,7 @@ _FORWARD = {"q": "n", "Q": "n", "H": "h", "z": "r", "E": "e"}
 """The same, where nothing stands before it -> the scope that it opens."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Reading:
     """One pass over a shape.
 
@@ -90,7 +90,11 @@ class Reading:
 
     def restate(self, place: int) -> None:
         """Take a finding of a former film for present, where it is spoken of again (C7)."""
-        if self.mentions and self.mentions[-1].convention == "C12" and not self.noun_follows(place):
+        if (
+            self.mentions
+            and self.mentions[-1].convention == "C12"
+            and not noun_follows(self.shape, place)
+        ):
             spoken_of = any(letter in self.gap for letter in ";T")
             if spoken_of and self.mentions[-1].value is None:
                 self.mentions[-1].decide(1.0, place, "C7")
@@ -119,18 +123,6 @@ class Reading:
         """Whether a trigger has another subject: "edema, the lungs have cleared"."""
         place = self.gap.rfind("A")
         return place >= 0 and self.gap[:place].rstrip("dxM")[-1:] in tuple(",&T:V1z")
-
-    def next(self, place: int, skip: str) -> str:
-        """Return the next letter of the shape that is not in `skip`."""
-        return next_letter(self.shape, place, skip)
-
-    def noun_follows(self, place: int) -> bool:
-        """Whether a trigger that can act both ways acts forward."""
-        return noun_follows(self.shape, place)
-
-    def finding_follows(self, place: int) -> bool:
-        """Whether a finding or silhouette comes at all."""
-        return finding_follows(self.shape, place)
 
     def note(self, place: int, letter: str) -> None:
         """Note a letter that is no finding."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from cxr.labeling.sections import counted_sections
-from cxr.labeling.sentences import OTHER, find_sentences, read_sentence
+from cxr.labeling.sentences import OTHER, find_sentences, join_sentences, read_sentence
 from cxr.labeling.vocabulary import load_vocabulary
 from cxr.labeling.words import fold_text, split_words
 from cxr.observations import (
@@ -106,6 +106,7 @@ def label_report(text: str, *, sections: str = "all", compat: str = "") -> Repor
         words, starts, ends = split_words(folded[base:end], offset=base)
         signs = "".join(map(lexicon.__getitem__, words))
         wordy = wordy or bool(signs)
+        signs = join_sentences(signs)
         for start, stop in find_sentences(signs):
             mentions = read_sentence(signs[start:stop])
             if not mentions:
@@ -141,21 +142,21 @@ def label_reports(
 
     Args:
         texts: the reports.
-        jobs: processes to use.
+        jobs: processes; 1 is this one, -1 every core.
         progress: called with the number of reports just done.
 
     Returns:
         (n, 14) float64 in the order of `texts` and OBSERVATIONS; NaN is blank.
-    """
-    chunks = [texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK)]
-    if jobs == 1 or len(chunks) < 2:
-        parts = map(_label_chunk, chunks)
-    else:
-        from joblib import Parallel, delayed
 
-        parts = Parallel(n_jobs=jobs, return_as="generator")(
-            delayed(_label_chunk)(chunk) for chunk in chunks
-        )
+    Raises:
+        ValueError: jobs is 0 or less than -1.
+        TypeError: a report is not a string.
+    """
+    from cxr.parallel import stream_parallel  # joblib loads as slowly as all the rest
+
+    starts = range(0, len(texts), _CHUNK)
+    chunks = (texts[start : start + _CHUNK] for start in starts)
+    parts = stream_parallel(_label_chunk, chunks, jobs=jobs if len(starts) > 1 else 1)
     done = [np.empty((0, len(OBSERVATIONS)))]
     for part in parts:
         done.append(part)

@@ -23,8 +23,13 @@ MEANINGS: dict[str, tuple[Value, str]] = {
 }
 """Kind of scope -> value of what lies in it, and the convention; "" is none."""
 
+_JOINTS = frozenset("|ylcg")
+"""Or, versus, over, consistent with, suggesting: what follows these is in the scope still."""
+_WORDS = frozenset("xLMdjo")
+"""Without a comma these start something else."""
 
-@dataclass
+
+@dataclass(slots=True)
 class Scope:
     """The scope that is open.
 
@@ -58,7 +63,7 @@ class Scope:
         since = self.since
         if not self.used:
             return self.kind == "n" and self._leaves_unknown(shape, place)
-        if any(letter in since for letter in "|ylcg"):
+        if not _JOINTS.isdisjoint(since):
             return False
         if "W" in since:
             return self.kind != "h"  # "may represent an effusion with atelectasis" is one guess
@@ -66,7 +71,7 @@ class Scope:
             return False
         cut = max(since.rfind(","), since.rfind("&"), since.rfind("/"))
         if cut < 0:
-            return verb_follows(shape, place) or any(letter in since for letter in "xLMdjo")
+            return verb_follows(shape, place) or not _WORDS.isdisjoint(since)
         if "Y" in since[:cut]:
             return True
         return _starts_anew(shape, place, since[cut + 1 :])
@@ -79,5 +84,5 @@ class Scope:
 
 def _starts_anew(shape: str, place: int, since_comma: str) -> bool:
     """Whether a comma or "and" began a clause of its own."""
-    opens = any(letter in OPENERS for letter in since_comma)
+    opens = not OPENERS.isdisjoint(since_comma)
     return (opens or verb_follows(shape, place)) and not or_follows(shape, place)

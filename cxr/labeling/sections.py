@@ -1,6 +1,7 @@
 """Finds the sections of a report and tells which of them count (C2)."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -122,11 +123,14 @@ def _colon_headings(folded: str) -> list[tuple[int, int, str, str]]:
 def _may_head(folded: str, start: int, colon: int) -> bool:
     """Whether what stands before the colon at all looks like a heading: cheap, for speed."""
     last = folded[max(start, colon - 24) : colon].rstrip(" \t()s").rpartition(" ")[2]
+    if not last or last[-1] == ":":
+        return False
     return last.rpartition("\n")[2] in _LAST_WORDS or any(
         folded.find(word, start, colon) >= 0 for word in ("chest", "thorax", "cxr")
     )
 
 
+@lru_cache(maxsize=4096)
 def _name_heading(line: str) -> tuple[str, str, int] | None:
     """Return name, kind and place of the heading that `line` is or ends with."""
     name = line.strip()

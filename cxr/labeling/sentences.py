@@ -1,5 +1,6 @@
 """One sentence to its mentions: phrases found, assertion decided, conventions C5 and C6 applied."""
 
+import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -12,6 +13,12 @@ from cxr.observations import NEGATIVE, OBSERVATIONS, POSITIVE, UNCERTAIN
 
 OTHER = 0
 """Stands for a pathology outside the 14: the place of No Finding, which is never mentioned."""
+
+JOINT = "\x02"
+"""The character of a boundary before a sentence that goes on about the finding before."""
+
+LONGEST_READ = 1000
+"""Words read at once; nobody writes a longer sentence, and evidence quotes its sentence."""
 
 LONGEST_KEPT = 200
 """Words of the longest sentence whose reading is remembered."""
@@ -38,37 +45,41 @@ class Mention(NamedTuple):
     convention: str
 
 
-def find_sentences(signs: str) -> Iterator[tuple[int, int]]:
-    """Yield the first word and the end of every sentence of a text given as characters.
+def join_sentences(signs: str) -> str:
+    """Return a text with a joint for every boundary before a sentence that goes on.
 
-    One that goes on about the finding before ("It has resolved") is joined to its sentence.
+    What "It has resolved" and "The left is smaller" say is said of the finding before.
     """
-    goes_on = _sequels()
-    start = 0
-    while start < len(signs):
-        stop = signs.find(BOUNDARY, start)
-        while start < stop and not goes_on.isdisjoint(
-            (signs[stop + 1 : stop + 3], signs[stop + 1 : stop + 4])
-        ):
-            stop = signs.find(BOUNDARY, stop + 1)
-        if stop < 0:
-            stop = len(signs)
-        if stop > start:
-            yield start, stop
-        start = stop + 1
+    return _sequels().sub(JOINT, signs)
 
 
 @cache
-def _sequels() -> frozenset[str]:
-    """Return the two or three words that start a sentence about the finding before."""
-    sign = load_vocabulary().lexicon.__getitem__
-    pronouns = {sign(word) for word in ("it", "this", "these", "they", "both")}
-    verbs = {sign(word) for word in ("is", "has", "was", "had", "remains", "appears", "persists")}
-    sides = {sign("the") + sign(word) for word in ("left", "right", "other")}
-    ones = verbs | {sign("one"), sign("side"), sign("sided")}
-    return frozenset(
-        {a + b for a in pronouns for b in verbs} | {a + b for a in sides for b in ones}
-    )
+def _sequels() -> re.Pattern[str]:
+    pronoun = _any_of("it", "this", "these", "they", "both")
+    verbs = ("is", "has", "was", "had", "remains", "appears", "persists")
+    side = _any_of("the") + _any_of("left", "right", "other")
+    goes_on = f"{pronoun}{_any_of(*verbs)}|{side}{_any_of(*verbs, 'one', 'side', 'sided')}"
+    return re.compile(f"(?<!{BOUNDARY}){BOUNDARY}(?={goes_on})")
+
+
+def _any_of(*words: str) -> str:
+    """Return a pattern for the character of any of `words`."""
+    return f"[{''.join(map(load_vocabulary().lexicon.__getitem__, words))}]"
+
+
+def find_sentences(signs: str) -> Iterator[tuple[int, int]]:
+    """Yield the first word and the end of every sentence of a text given as characters."""
+    start = 0
+    while start < len(signs):
+        stop = signs.find(BOUNDARY, start)
+        if stop < 0:
+            stop = len(signs)
+        while stop - start > LONGEST_READ:
+            yield start, start + LONGEST_READ
+            start += LONGEST_READ
+        if stop > start:
+            yield start, stop
+        start = stop + 1
 
 
 def read_sentence(signs: str) -> tuple[Mention, ...]:
@@ -85,11 +96,16 @@ def _read(signs: str) -> tuple[Mention, ...]:
     letters: list[str] = []
     spans: list[tuple[int, int, int]] = []  # phrase, first word, end
     end = 0
+    joined = JOINT in signs
     for phrase, first, last in vocabulary.automaton.find_matches_as_indexes(signs):
         if first > end:
-            for letter, start, stop in _between(signs, end, first):
-                letters.append(letter)
-                spans.append((-1, start, stop))
+            if joined:
+                for letter, start, stop in _between(signs, end, first):
+                    letters.append(letter)
+                    spans.append((-1, start, stop))
+            else:
+                letters.append("x")
+                spans.append((-1, end, first))
         letter = vocabulary.kinds[phrase]
         if letters and letter == letters[-1] and letter not in NOUNS:  # "no, no" is one no
             spans[-1] = (phrase, spans[-1][1], last)
@@ -124,7 +140,7 @@ def _between(signs: str, start: int, stop: int) -> list[tuple[str, int, int]]:
     """Return the letters of words that are no phrase: "x", and ";" where a sentence goes on."""
     found = []
     while start < stop:
-        end = signs.find(BOUNDARY, start, stop)
+        end = signs.find(JOINT, start, stop)
         if end == start:
             found.append((";", start, start + 1))
             start += 1

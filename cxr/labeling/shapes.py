@@ -34,7 +34,7 @@ def noun_follows(shape: str, place: int) -> bool:
 
 def finding_follows(shape: str, place: int) -> bool:
     """Whether a finding or silhouette comes at all."""
-    return any(letter in NOUNS for letter in shape[place + 1 : place + 30])
+    return not NOUNS.isdisjoint(shape[place + 1 : place + 30])
 
 
 def verb_follows(shape: str, place: int) -> bool:

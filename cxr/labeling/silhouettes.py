@@ -44,7 +44,7 @@ def _weigh(subject: int, said: list[tuple[str, int]]) -> State:
     return State(subject, None, -1)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Reader:
     shape: str
     said: dict[int, list[tuple[str, int]]] = field(default_factory=dict)

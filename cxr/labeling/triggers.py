@@ -3,7 +3,15 @@
 from collections.abc import Callable
 
 from cxr.labeling.reading import Reading
-from cxr.labeling.shapes import CHANGES, MENTIONS, NOUNS, or_follows
+from cxr.labeling.shapes import (
+    CHANGES,
+    MENTIONS,
+    NOUNS,
+    finding_follows,
+    next_letter,
+    noun_follows,
+    or_follows,
+)
 
 # ---------------------------------------------------------------------- negations
 
@@ -14,12 +22,12 @@ def _absent_before(reading: Reading, place: int, letter: str) -> None:
         return
     if scope.kind == "p" and not scope.used and not scope.since:  # "probably no pneumothorax"
         return
-    no_change_in = reading.next(place, "xMdwC^sjp") == "N"
+    no_change_in = next_letter(reading.shape, place, "xMdwC^sjp") == "N"
     scope.open("k" if no_change_in else "n", place)
 
 
 def _absent_either(reading: Reading, place: int, letter: str) -> None:
-    if reading.noun_follows(place):
+    if noun_follows(reading.shape, place):
         reading.scope.open("n", place)
     else:
         reading.act_backward(place, "q")
@@ -49,7 +57,7 @@ def _gone_before(reading: Reading, place: int, letter: str) -> None:
 def _gone_either(reading: Reading, place: int, letter: str) -> None:
     if reading.scope.kind in ("h", "p", "e") and not reading.scope.used:
         return
-    if reading.noun_follows(place):
+    if noun_follows(reading.shape, place):
         reading.scope.open("r", place)
     else:
         doubtful = reading.gap and reading.gap.rstrip("x")[-1:] in ("p", "m", "h")
@@ -57,7 +65,7 @@ def _gone_either(reading: Reading, place: int, letter: str) -> None:
 
 
 def _kept(reading: Reading, place: int, letter: str) -> None:
-    if reading.finding_follows(place) and not reading.gap.strip("xdMj"):
+    if finding_follows(reading.shape, place) and not reading.gap.strip("xdMj"):
         reading.scope.open("k", place)
     else:
         reading.scope.close()
@@ -71,7 +79,9 @@ def _possible_before(reading: Reading, place: int, letter: str) -> None:
     scope = reading.scope
     if scope.kind in ("n", "e") and not scope.used and "x" not in scope.since:
         return
-    if reading.next(place, "xVMd") not in CHANGES and reading.finding_follows(place):
+    if next_letter(reading.shape, place, "xVMd") not in CHANGES and finding_follows(
+        reading.shape, place
+    ):
         scope.open("h", place)
 
 
@@ -79,34 +89,34 @@ def _possible_either(reading: Reading, place: int, letter: str) -> None:
     scope = reading.scope
     if scope.kind in ("n", "e", "w") and not scope.used:
         return
-    if reading.next(place, "xMdj") in CHANGES:
+    if next_letter(reading.shape, place, "xMdj") in CHANGES:
         return
-    if reading.noun_follows(place) or reading.next(place, "") == "n":
+    if noun_follows(reading.shape, place) or next_letter(reading.shape, place, "") == "n":
         scope.open("p" if scope.kind != "h" or scope.used else "h", place)
     else:
         reading.act_backward(place, "H")
 
 
 def _modal(reading: Reading, place: int, letter: str) -> None:
-    if reading.next(place, "xM") in CHANGES or reading.scope.kind == "n":
+    if next_letter(reading.shape, place, "xM") in CHANGES or reading.scope.kind == "n":
         return
-    if reading.next(place, "xMdjoRrAwc") in NOUNS:
+    if next_letter(reading.shape, place, "xMdjoRrAwc") in NOUNS:
         reading.scope.open("h", place)
 
 
 def _suggests(reading: Reading, place: int, letter: str) -> None:
-    if reading.scope.kind not in ("n", "w", "e") and reading.finding_follows(place):
+    if reading.scope.kind not in ("n", "w", "e") and finding_follows(reading.shape, place):
         reading.scope.open("h", place)
 
 
 def _borderline(reading: Reading, place: int, letter: str) -> None:
-    if reading.next(place, "xM") in MENTIONS:
+    if next_letter(reading.shape, place, "xM") in MENTIONS:
         reading.scope.open("p", place)
 
 
 def _setting(reading: Reading, place: int, letter: str) -> None:
     """Doubt what stands before "in the appropriate setting", or after, where it was put in."""
-    inserted = reading.gap.rstrip("x")[-1:] in tuple(",T") and reading.finding_follows(place)
+    inserted = reading.gap.rstrip("x")[-1:] in tuple(",T") and finding_follows(reading.shape, place)
     if inserted or len(reading.mentions) == reading.barrier:
         reading.scope.open("h", place)
     else:
@@ -114,7 +124,7 @@ def _setting(reading: Reading, place: int, letter: str) -> None:
 
 
 def _differential(reading: Reading, place: int, letter: str) -> None:
-    if reading.finding_follows(place):
+    if finding_follows(reading.shape, place):
         reading.scope.open("u", place)
     else:
         reading.act_backward(place, "H")

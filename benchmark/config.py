@@ -135,6 +135,7 @@ class EvaluationConfig:
     seed: int = 0
     min_patients: int = 10  # fewer positive (or negative) patients: not estimable
     margin: float = 0.05  # a smaller difference between two networks doesn't matter
+    study: Literal["mean", "max"] = "mean"  # a study's score from those of its images
     operating_points: tuple[str, ...] = (  # chosen on validation, shown beside `threshold`
         "youden",
         "max-f1",

@@ -32,7 +32,8 @@ from cxr.statistics import (
 )
 
 Labels = Literal["report", "truth"]
-Uncertain = Literal["positive", "excluded"]
+Uncertain = Literal["positive", "negative", "excluded"]
+Blank = Literal["negative", "excluded"]
 Floats = NDArray[np.float64]
 
 PROTOCOL_VERSION = 1
@@ -84,17 +85,20 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:12]
 
 
-def read_key(cases: pd.DataFrame, *, labels: Labels, uncertain: Uncertain) -> Key:
+def read_key(
+    cases: pd.DataFrame, *, labels: Labels, uncertain: Uncertain, blank: Blank = "negative"
+) -> Key:
     """Return the answers that `cases` holds.
 
     Blank is absent, as in the study; but an observation that is blank in every case was not
-    annotated, and is left out. Hedged is present, or left out where `uncertain` is "excluded".
+    annotated, and is left out. Hedged is present in the study.
 
     Args:
         cases: columns "label:<observation>" (1, 0, -1, NaN) and, for "truth",
             "truth:<observation>" (bool).
         labels: score against report labels or against the truth.
         uncertain: what a hedged report label counts as.
+        blank: what an observation that the report doesn't mention counts as.
 
     Raises:
         InputError: a column is missing, or a label has another value.
@@ -110,9 +114,12 @@ def read_key(cases: pd.DataFrame, *, labels: Labels, uncertain: Uncertain) -> Ke
     hedged = stated == UNCERTAIN
     if labels == "truth":
         return Key(_columns(cases, "truth") == 1, np.ones(stated.shape, bool), hedged)
-    annotated = np.broadcast_to(~np.isnan(stated).all(axis=0), stated.shape)
-    counted = annotated & ~hedged if uncertain == "excluded" else annotated
-    return Key((stated == POSITIVE) | hedged, counted, hedged)
+    told = ~np.isnan(stated)
+    counted = told if blank == "excluded" else np.broadcast_to(told.any(axis=0), stated.shape)
+    if uncertain == "excluded":
+        counted = counted & ~hedged
+    present = stated == POSITIVE
+    return Key(present | hedged if uncertain == "positive" else present, counted, hedged)
 
 
 def has_truth(cases: pd.DataFrame) -> bool:
@@ -144,6 +151,7 @@ def evaluate(
     labels: Labels = "report",
     uncertain: Uncertain = "positive",
     group: str = "all",
+    level: str = "image",
 ) -> dict[str, Any]:
     """Return the metrics document of one network on the given cases.
 
@@ -158,6 +166,7 @@ def evaluate(
         labels: which answers to score against.
         uncertain: what a hedged report label counts as.
         group: the name of the subgroup that `cases` is.
+        level: what a row of `cases` is, to write down.
 
     Raises:
         InputError: no cases; logits of another shape or not finite; as `read_key` does.
@@ -170,7 +179,7 @@ def evaluate(
         "schema": 1,
         "network": network,
         "seed": seed,
-        "level": "image",
+        "level": level,
         "labels": labels,
         "uncertain": uncertain,
         "group": group,

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from benchmark.config import EvaluationConfig
 from benchmark.evaluation import Labels, Uncertain, evaluate, has_truth
+from benchmark.studies_level import LEVELS, by_study
 
 GROUPS: Mapping[str, str] = {"sex": "sex", "age_band": "age", "view": "view"}
 """Columns of every case table that make subgroups, and how they are called."""
+STUDY = "metrics.study.json"
 OWN_GROUP = "group:"
 """How a column starts that makes subgroups because the user asked for it."""
 
@@ -28,7 +30,8 @@ def evaluate_variants(
     """Return file name -> document: label variants of all cases, then each subgroup.
 
     Hedged labels as positive, hedged left out and, where it is known, the truth; then, with
-    hedged as positive, each sex, age band and view, unless there is but one.
+    hedged as positive, studies in place of images, unless every study is one image, and each sex,
+    age band and view, unless there is but one.
 
     Args:
         cases: as for `evaluate`; columns in `GROUPS` make subgroups, blank values none.
@@ -48,6 +51,9 @@ def evaluate_variants(
         name: evaluate(cases, logits, labels=labels, uncertain=uncertain, **told)
         for name, (labels, uncertain) in variants.items()
     }
+    if _has_larger_studies(cases):
+        studies, pooled = by_study(cases, logits, settings.study)
+        documents[STUDY] = evaluate(studies, pooled, level=LEVELS[settings.study], **told)
     for group, rows in subgroups(cases).items():
         documents[_free_name(group, documents)] = evaluate(
             cases[rows], logits[rows], group=group, **told
@@ -66,6 +72,13 @@ def subgroups(cases: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
         if len(names) > 1:
             found.update({f"{title}={name}": values == name for name in names})
     return found
+
+
+def _has_larger_studies(cases: pd.DataFrame) -> bool:
+    """Whether a study has more than one image, so that studies are not the images again."""
+    if "study_id" not in cases:
+        return False
+    return bool(cases.loc[cases["study_id"] != "", "study_id"].duplicated().any())
 
 
 def _free_name(group: str, taken: Mapping[str, Any]) -> str:

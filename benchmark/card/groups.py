@@ -18,7 +18,6 @@ from benchmark.card.model import (
     Number,
 )
 from benchmark.card.numbers import estimate, number
-from benchmark.card.results import VARIANTS
 from benchmark.evidence import Evidence, key
 from cxr.observations import OBSERVATIONS
 
@@ -55,9 +54,12 @@ def build_groups(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> Group
 
 
 def _groups(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> tuple[Group, ...]:
-    known = {file for file, _ in VARIANTS}
     files = [
-        {path.name for path in (evidence.run.path / c.folder).glob("metrics.*.json")} - known
+        {
+            path.name
+            for path in (evidence.run.path / c.folder).glob("metrics.*.json")
+            if evidence.value(f"{c.folder}/{path.name}#group") not in (None, "all")
+        }
         for c in checkpoints
     ]
     shared = set.intersection(*files) if files else set()

@@ -30,7 +30,10 @@ VARIANTS = (
     ("metrics.json", "hedged counts as present"),
     ("metrics.uncertain-excluded.json", "hedged left out"),
     ("metrics.truth.json", "against the truth"),
+    ("metrics.study.json", "by study"),
 )
+OPTIONAL = ("metrics.truth.json", "metrics.study.json")
+"""Variants that a run has where its data allow them."""
 THRESHOLDS = tuple(
     round(float(t), 3)
     for t in np.concatenate(
@@ -160,8 +163,7 @@ def build_variants(
     files = [
         (file, name)
         for file, name in VARIANTS
-        if file != "metrics.truth.json"
-        or any(evidence.document(f"{c.folder}/{file}") for c in checkpoints)
+        if file not in OPTIONAL or any(evidence.document(f"{c.folder}/{file}") for c in checkpoints)
     ]
     rows = [(name, words.slug(name), f"observations.{key(name)}") for name in OBSERVATIONS] + [
         ("Macro average", "macro-average", "macro")

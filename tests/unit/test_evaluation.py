@@ -43,6 +43,7 @@ def test_every_metric_of_every_observation(documents: dict[str, dict]) -> None:
         "metrics.json",
         "metrics.uncertain-excluded.json",
         "metrics.truth.json",
+        "metrics.study.json",
         "metrics.sex-F.json",
         "metrics.sex-M.json",
     ]
@@ -283,7 +284,8 @@ def test_without_truth_there_is_no_truth_variant(cases: pd.DataFrame, logits: np
     hidden = [name for name in cases if name.startswith("truth:")]
     table = cases.drop(columns=[*hidden, "sex"])
     found = evaluate_variants(table, logits, network="n", seed=0, settings=QUICK)
-    assert set(found) == {"metrics.json", "metrics.uncertain-excluded.json"}
+    variants = {"metrics.json", "metrics.uncertain-excluded.json", "metrics.study.json"}
+    assert set(found) == variants
 
 
 def test_subgroups_share_out_the_cases(cases: pd.DataFrame, documents: dict[str, dict]) -> None:

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmark.card import build_card, render_chai, render_html, render_markdown, render_pdf
+from benchmark.card import build_card
+from benchmark.editions import Look, write_card_files
 from benchmark.identifiers import find_identifiers
 from benchmark.runs import (
     MANIFEST,
@@ -29,7 +30,6 @@ from benchmark.runs import (
     replacing,
     write_json,
     write_manifest,
-    write_text,
 )
 from cxr.errors import InputError
 
@@ -200,12 +200,8 @@ def _make_anonymous(folder: Path) -> None:
     reviews = folder / "reviews"
     if reviews.is_dir():
         _make_readers_anonymous(reviews)
-    card = build_card(folder)
-    write_text(folder / "card.html", render_html(card))
-    write_text(folder / "MODEL_CARD.md", render_markdown(card))
-    write_text(folder / "card.chai.xml", render_chai(card))
-    if (folder / "card.pdf").is_file():
-        (folder / "card.pdf").write_bytes(render_pdf(card))
+    look = Look(pdf=(folder / "card.pdf").is_file())
+    write_card_files(build_card(folder), folder, look)
     write_manifest(folder)
 
 

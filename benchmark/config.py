@@ -120,6 +120,7 @@ class TrainingConfig:
     save_steps: int = 0  # keep the state each so many batches too; 0: after each epoch alone
     channels: Literal[3, 1] = 3  # 1 sums the first convolution: grey images, ImageNet's weights
     recompute: bool = False  # compute activations twice to save memory, where a network can
+    ensemble: bool = False  # the mean of a network's seeds counts as a network of its own
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     channels_last: bool = True  # the same numbers up to rounding, faster on CPU and on CUDA
@@ -404,6 +405,11 @@ def _check(config: Config) -> Config:
             section, _, name = key.partition(".")
             value = getattr(getattr(config, section), name)
             raise InputError(f"{key} is {value!r}; it must be {allowed}.")
+    if config.training.ensemble and len(config.training.seeds) < 2:
+        raise InputError(
+            "training.ensemble is the mean of several seeds, and training.seeds has one; name "
+            "more, as [0, 1, 2]."
+        )
     if config.training.warmup and config.training.schedule == "one-cycle":
         raise InputError(
             'training.warmup is set, and training.schedule "one-cycle" has its own warm-up; set it '

@@ -30,7 +30,7 @@ from benchmark.bundling import (
     ssh_keygen,
 )
 from benchmark.card import build_card, render_html
-from benchmark.card.render import rendering_digest
+from benchmark.card.pages import rendering_digest
 from benchmark.card.tracing import trace
 from benchmark.config import stored_config
 from benchmark.evaluation import PROTOCOL_VERSION

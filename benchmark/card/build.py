@@ -53,8 +53,8 @@ from benchmark.card.narrative import (
     build_owner,
     build_summary,
     build_use,
-    read_notes,
 )
+from benchmark.card.notes import build_contradictions, build_own_sections, read_notes
 from benchmark.card.numbers import published, share
 from benchmark.card.ranking import ranking_chart
 from benchmark.card.results import (
@@ -116,6 +116,7 @@ def build_card(run_folder: Path) -> Card:
         examples=examples,
         groups=groups,
         breakdowns=breakdowns,
+        readers=bool(evidence.value("reviews/review.json#blind")),
     )
     names = words.listed([c.name for c in checkpoints]) or "No network"
     return Card(
@@ -166,6 +167,9 @@ def build_card(run_folder: Path) -> Card:
         trust=build_trust(evidence, checkpoints),
         ladder=build_ladder(evidence, checkpoints, results),
         review=build_review(evidence, checkpoints),
+        own=build_own_sections(notes),
+        contradictions=build_contradictions(evidence, notes),
+        paper=str(evidence.value("run.json#config.card.paper") or "a4"),
         limits=build_limits(evidence, results, notes),
         ethics=build_ethics(evidence, notes),
         points=build_points(evidence, known, notes),

@@ -28,6 +28,7 @@ class Known:
     examples: tuple[ExampleGroup, ...]
     groups: Groups | None
     breakdowns: tuple[Breakdown, ...]
+    readers: bool
 
 
 def build_checklists(known: Known, notes: Mapping[str, Any]) -> tuple[Checklist, ...]:
@@ -65,7 +66,7 @@ def _facts(known: Known, notes: Mapping[str, Any]) -> dict[str, bool]:
         "demographics": traits.get("Sex", False) and traits.get("Age (years)", False),
         "availability": bool(notes.get("availability")),
         "sample_size": bool(notes.get("sample_size")),
-        "readers": False,  # no reading study is read yet
+        "readers": known.readers,
         "external": False,  # a run has one cohort
         "robustness": False,  # label variants alone are none
     }

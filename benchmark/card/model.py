@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 if TYPE_CHECKING:
+    from benchmark.card.notes import OwnSection
     from benchmark.card.reviewing import Review
 
 
@@ -493,6 +494,9 @@ class Card:
     trust: tuple[TrustCheck, ...]
     ladder: Ladder
     review: "Review"
+    own: "tuple[OwnSection, ...]"
+    contradictions: tuple[str, ...]
+    paper: str
     limits: tuple[str, ...]
     ethics: tuple[str, ...]
     points: tuple[Point, ...]

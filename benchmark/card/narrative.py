@@ -4,7 +4,6 @@ Each sentence follows from a fact of the run. What only people can know (owner, 
 intended use) is read from the run folder's `card.toml` and is "not provided" without one.
 """
 
-import tomllib
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +18,6 @@ from benchmark.card.model import (
     Summary,
 )
 from benchmark.evidence import Evidence
-from cxr.errors import InputError
 
 HINT = f"{words.NOT_PROVIDED}; state it in card.toml in the run folder"
 OWNER = (
@@ -35,21 +33,6 @@ SYNTHETIC = (
     "Synthetic: the images are phantoms and the reports are narrated. The figures measure how "
     "hard the phantoms are, and say nothing about patients."
 )
-
-
-def read_notes(evidence: Evidence) -> dict[str, Any]:
-    """Return what people wrote into the run folder's card.toml; nothing where there is none.
-
-    Raises:
-        InputError: the file is no TOML.
-    """
-    path = evidence.path("card.toml")
-    if path is None:
-        return {}
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no TOML ({error}); correct that line.") from error
 
 
 def build_owner(notes: dict[str, Any]) -> tuple[Fact, ...]:

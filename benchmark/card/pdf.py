@@ -4,6 +4,7 @@ WeasyPrint is imported when a PDF is made, so that everything else works without
 """
 
 import logging
+from pathlib import Path
 from types import ModuleType
 
 from benchmark.card.chai import render_chai
@@ -17,16 +18,22 @@ def check_pdf() -> None:
     _weasyprint()
 
 
-def render_pdf(card: Card) -> bytes:
-    """Return the card as a tagged PDF/UA-1 file of A4 pages, the CHAI card in its metadata.
+def render_pdf(card: Card, *, templates: Path | None = None) -> bytes:
+    """Return the card as a tagged PDF/UA-1 file, the CHAI card in its metadata.
+
+    Args:
+        card: what it says, and on which paper.
+        templates: a folder of the user's own, see `benchmark.card.pages`.
 
     Raises:
-        InputError: Pango can't be loaded.
+        InputError: Pango can't be loaded, or one of the user's templates is wrong.
     """
     weasyprint = _weasyprint()
     logging.getLogger("weasyprint").setLevel(logging.ERROR)  # it warns of CSS for screens
     embedded_only = weasyprint.URLFetcher(allowed_protocols=["data"])
-    page = weasyprint.HTML(string=render(card, paper=True), url_fetcher=embedded_only)
+    page = weasyprint.HTML(
+        string=render(card, paper=True, templates=templates), url_fetcher=embedded_only
+    )
     options = {"pdf_variant": "pdf/ua-1", "pdf_tags": True, "custom_metadata": True}
     document = page.render(**options)
     # Set here and not by <meta>, whose names lose their capitals.

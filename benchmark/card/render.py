@@ -1,90 +1,52 @@
 """From the typed card to HTML and Markdown.
 
-Templates lay out and never compute; an undefined name is an error that tells template and line.
 Everything is escaped: for HTML by Jinja2, for Markdown by `escape_markdown` as well.
 """
 
-import base64
-import hashlib
-import json
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub.utils import yaml_dump
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchmark.card import svg
-from benchmark.card.model import Card, Number
+from benchmark.card.model import Card
+from benchmark.card.pages import environment, inert_json, render_page
 from benchmark.card.words import slug
-from benchmark.locations import templates_folder
 
 LIMIT_MB = 5
 
 
-def render_html(card: Card) -> str:
-    """Return the card as one self-contained HTML file, readable without scripts."""
-    return render(card, paper=False)
+def render_html(card: Card, *, templates: Path | None = None) -> str:
+    """Return the card as one self-contained HTML file, readable without scripts.
+
+    Args:
+        card: what it says.
+        templates: a folder of the user's own, see `benchmark.card.pages`.
+
+    Raises:
+        InputError: one of the user's templates is wrong.
+    """
+    return render(card, paper=False, templates=templates)
 
 
-def render(card: Card, *, paper: bool) -> str:
+def render(card: Card, *, paper: bool, templates: Path | None = None) -> str:
     """Return the card as HTML for the screen, or for the paper that the PDF is made of."""
     return render_page(
         "card.html.jinja",
         style="paper.css" if paper else "screen.css",
         script="" if paper else "card.js",
+        templates=templates,
         card=card,
         paper=paper,
         points=_embedded(card),
     )
 
 
-def render_page(template: str, *, style: str, script: str = "", **values: Any) -> str:
-    """Return a template with its style and script inside, and their hashes for the CSP.
-
-    Args:
-        template: its file, from the templates' folder, as `style` and `script` are.
-        style: a CSS file.
-        script: a JavaScript file; empty for none.
-        values: what the template names.
-    """
-    styles, scripts = _asset(style), _asset(script) if script else ""
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            style=Markup(styles),
-            script=Markup(scripts),
-            style_hash=_csp_hash(styles),
-            script_hash=_csp_hash(scripts),
-            rendering=rendering_digest(),
-            **values,
-        )
-    )
-
-
-@cache
-def rendering_digest() -> str:
-    """Return 12 hexadecimal digits of all that makes a page of a card: templates and code."""
-    code = Path(__file__).parent
-    files = [*code.glob("*.py"), *code.glob("*.toml"), *templates_folder().rglob("*.*")]
-    digest = hashlib.sha256()
-    for file in sorted(files, key=lambda each: each.name):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def inert_json(values: Any) -> Markup:
-    """Return `values` as JSON that can't end the HTML element it stands in."""
-    text = json.dumps(values, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
-
-
 def render_markdown(card: Card) -> str:
     """Return the card as a Hugging Face model card: metadata with a model index, then text."""
-    body = _markdown_environment().get_template("MODEL_CARD.md.jinja").render(card=card)
+    escaping = environment().overlay(finalize=escape_markdown)
+    body = escaping.get_template("MODEL_CARD.md.jinja").render(card=card)
     metadata = yaml_dump(hub_metadata(card)).strip()
     return f"---\n{metadata}\n---\n\n{body}"
 
@@ -139,43 +101,6 @@ def escape_markdown(value: Any) -> Any:
         return value
     flat = " ".join(value.split())
     return re.sub(r"([\\`*_\[\]|#~!])", r"\\\1", flat)
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(templates_folder()),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["slot"] = svg.slot_class
-    environment.filters["slug"] = slug
-    environment.filters["swatch"] = lambda checkpoint: svg.swatch(checkpoint.slot)
-    environment.filters["picture"] = _picture
-    environment.tests["number"] = lambda value: isinstance(value, Number)
-    return environment
-
-
-def _markdown_environment() -> Environment:
-    environment = _environment().overlay(finalize=escape_markdown)
-    return environment
-
-
-def _picture(drawing: Markup) -> str:
-    """Return a chart as a data URI that carries its own style."""
-    data = base64.b64encode(svg.standalone(drawing).encode()).decode()
-    return f"data:image/svg+xml;base64,{data}"
-
-
-def _asset(name: str) -> str:
-    path: Path = templates_folder() / name
-    return path.read_text(encoding="utf-8").strip()
-
-
-def _csp_hash(content: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
 
 
 def _embedded(card: Card) -> Markup:

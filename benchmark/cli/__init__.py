@@ -19,7 +19,6 @@ COMMANDS = {
     "cache": "benchmark.cli.cache",
     "predict": "benchmark.cli.predict",
     "export": "benchmark.cli.export",
-    "export": "benchmark.cli.export",
     "synth": "benchmark.cli.synth",
     "label": "benchmark.cli.label",
     "label-quality": "benchmark.cli.label_quality",
@@ -31,6 +30,7 @@ COMMANDS = {
     "plan": "benchmark.cli.plan",
     "explain": "benchmark.cli.explain",
     "review": "benchmark.cli.review",
+    "card": "benchmark.cli.card",
     "bundle": "benchmark.cli.bundle",
     "verify": "benchmark.cli.verify",
 }

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.card.render import inert_json, render_page
+from benchmark.card.pages import inert_json, render_page
 from benchmark.reviewing.folder import ReviewSet
 from benchmark.reviewing.pictures import Picture
 from benchmark.reviewing.sampling import WORDS, sample_cases

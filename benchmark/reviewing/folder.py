@@ -120,7 +120,16 @@ class Reviews:
     def add_records(self, name: str, added: Sequence[Mapping[str, Any]]) -> None:
         """Append to signoffs.json or history.json."""
         if added:
-            write_json(self.path / f"{name}.json", [*self.records(name), *map(dict, added)])
+            self.put_records(name, [*self.records(name), *added])
+
+    def put_records(self, name: str, records: Sequence[Mapping[str, Any]]) -> None:
+        """Replace signoffs.json or history.json; without records, as if nothing had been."""
+        if records:
+            write_json(self.path / f"{name}.json", [*map(dict, records)])
+            return
+        (self.path / f"{name}.json").unlink(missing_ok=True)
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
 
     def seal(self) -> None:
         """Write the manifest of all that lies here."""

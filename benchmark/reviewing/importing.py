@@ -4,23 +4,16 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from benchmark.card import (
-    build_card,
-    render_chai,
-    render_html,
-    render_markdown,
-    render_pdf,
-)
 from benchmark.card.words import slug
+from benchmark.editions import Look, write_edition
 from benchmark.reviewing.answers import Answers, check_signoff, read_answers
 from benchmark.reviewing.folder import Reviews
 from benchmark.reviewing.summary import summarize
-from benchmark.runs import Run, replacing, write_json, write_text
+from benchmark.runs import Run, write_json
 from cxr.errors import InputError
 
-SIGNOFFS, HISTORY = "signoffs", "history"
+SIGNOFFS = "signoffs"
 
 
 def import_answers(run: Run, files: Sequence[Path], *, now: datetime, pdf: bool) -> list[str]:
@@ -48,7 +41,7 @@ def import_answers(run: Run, files: Sequence[Path], *, now: datetime, pdf: bool)
     reviews.add_records(SIGNOFFS, fresh)
     said += [_signed_words(each) for each in fresh]
     write_json(reviews.path / "review.json", summarize(run, reviews))
-    write_edition(run, said, now=now, pdf=pdf)
+    write_edition(run, said, now=now, look=Look(pdf=pdf))
     return said
 
 
@@ -61,42 +54,8 @@ def sign_off(run: Run, values: Mapping[str, str], *, now: datetime, pdf: bool) -
     signed = check_signoff({**values, "date": f"{now:%Y-%m-%d}"}, where="sign-off")
     Reviews(run).add_records(SIGNOFFS, [signed])
     said = _signed_words(signed)
-    write_edition(run, [said], now=now, pdf=pdf)
+    write_edition(run, [said], now=now, look=Look(pdf=pdf))
     return said
-
-
-def write_edition(run: Run, why: Sequence[str], *, now: datetime, pdf: bool) -> Path:
-    """Render the card of a finished run anew, beside the first one, and note it in the history.
-
-    Args:
-        run: finished.
-        why: what is new, in sentences.
-        now: UTC.
-        pdf: make the PDF too.
-
-    Returns:
-        The folder that holds it.
-    """
-    reviews = Reviews(run)
-    number = len(reviews.records(HISTORY)) + 2  # the run's own card is the first edition
-    edition: dict[str, Any] = {
-        "edition": number,
-        "date": f"{now:%Y-%m-%dT%H:%M:%SZ}",
-        "why": list(why),
-    }
-    reviews.add_records(HISTORY, [edition])
-    card = build_card(run.path)
-    write_text(reviews.path / "card.html", render_html(card))
-    write_text(reviews.path / "MODEL_CARD.md", render_markdown(card))
-    write_text(reviews.path / "card.chai.xml", render_chai(card))
-    if pdf:
-        content = render_pdf(card)
-        with replacing(reviews.path / "card.pdf") as part:
-            part.write_bytes(content)
-    else:
-        (reviews.path / "card.pdf").unlink(missing_ok=True)  # an older edition's
-    reviews.seal()
-    return reviews.path
 
 
 def _one_file_a_reader(checked: Sequence[Answers]) -> None:

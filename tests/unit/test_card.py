@@ -11,7 +11,8 @@ from huggingface_hub import ModelCard
 from jinja2 import UndefinedError
 
 from benchmark.card import build_card, check_pdf, render_html, render_markdown, words
-from benchmark.card.render import _environment, hub_metadata
+from benchmark.card.pages import environment
+from benchmark.card.render import hub_metadata
 from cxr.errors import InputError
 from cxr.estimates import Estimate
 from tests.card_fixture import write_run
@@ -221,7 +222,7 @@ def test_without_pango_the_ways_out_are_told(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_unknown_name_in_a_template_is_an_error(run: Path) -> None:
     """Templates may not name what the card does not have."""
-    template = _environment().from_string("{{ card.nonsense }}")
+    template = environment().from_string("{{ card.nonsense }}")
     with pytest.raises(UndefinedError, match="nonsense"):
         template.render(card=build_card(run))
 

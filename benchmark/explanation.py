@@ -1,7 +1,7 @@
 """The explanation stage: examples chosen by a stated rule, and where all maps point.
 
-For one network it writes `localization.json`, `trust.json`, the pictures and the mean map that
-maps are contrasted with, and last the pictures' `explanations/index.json`.
+For one network it writes `localization.json`, `elsewhere.json`, `trust.json`, the pictures and the
+mean map that maps are contrasted with, and last the pictures' `explanations/index.json`.
 Examples are chosen by score alone, never by how a map looks. Where the cohort is restricted no
 radiograph, outline or file name leaves: the map stands on a drawn chest.
 """
@@ -19,6 +19,7 @@ from scipy.special import expit
 from torch import Tensor, nn
 
 from benchmark.config import EvaluationConfig, ExplanationConfig
+from benchmark.elsewhere import elsewhere_document
 from benchmark.events import Events
 from benchmark.overlays import PICTURE, grey_png, overlay_png
 from benchmark.pointing import (
@@ -85,6 +86,7 @@ def explain_run(
     device: torch.device,
     events: Events,
     fit: Literal["squash", "letterbox"] = "squash",
+    marks: Masks | None = None,
 ) -> None:
     """Write one network's explanations under `folder`.
 
@@ -106,6 +108,7 @@ def explain_run(
         device: where the network is.
         events: told of the progress.
         fit: how images became squares.
+        marks: image_id -> "mark" -> where a mark is known to lie that is no finding.
     """
     cases = cases.reset_index(drop=True)
     placed, train_placed = (_placed(given or {}, fit) for given in (masks, train_masks))
@@ -125,6 +128,16 @@ def explain_run(
         "gain": _gain(eyes, placed, pairs, evaluation),
     }
     write_json(folder / "localization.json", about | document)
+    elsewhere = elsewhere_document(
+        cases,
+        called,
+        _placed(marks or {}, fit),
+        eyes.maps(explainer),
+        explainer.resize,
+        evaluation,
+        spacing=explainer.spacing / pixels.shape[1],
+    )
+    write_json(folder / "elsewhere.json", about | {"observations": elsewhere})
     checks = trust_checks(model, eyes.prepare, cases, scores, eyes.load, evaluation)
     write_json(folder / "trust.json", about | {"checks": checks})
     examples = choose_examples(

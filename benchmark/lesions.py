@@ -1,5 +1,6 @@
 """Where lesions are known to lie: the cohort's own masks, or experts' outlines that are named."""
 
+import json
 from pathlib import Path, PurePosixPath
 
 from PIL import Image
@@ -14,6 +15,7 @@ from cxr.errors import InputError
 from cxr.masks import Runs, read_masks
 from cxr.outlines import Size, read_outlines
 from cxr.studies import Cohort
+from cxr.synth.cohort import MARKS
 
 
 def known_lesions(config: Config, cohort: Cohort, events: Events) -> dict[str, dict[str, Runs]]:
@@ -33,6 +35,22 @@ def known_lesions(config: Config, cohort: Cohort, events: Events) -> dict[str, d
     finder = _Finder(image_files(config, events))
     outlines = read_outlines(Path(config.data.masks), finder.size)
     return {finder.find(name): masks for name, masks in outlines.items()}
+
+
+def known_marks(cohort: Cohort) -> dict[str, dict[str, Runs]]:
+    """Return image_id -> "mark" -> mask of a shortcut that was planted; empty where none was.
+
+    Raises:
+        InputError: the file beside the cohort's masks can't be read.
+    """
+    path = None if cohort.masks is None else cohort.masks.with_name(MARKS)
+    if path is None or not path.is_file():
+        return {}
+    try:
+        marks: dict[str, dict[str, Runs]] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: the marks can't be read ({error}).") from error
+    return marks
 
 
 class _Finder:

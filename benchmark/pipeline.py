@@ -21,9 +21,10 @@ from benchmark.description import describe_run
 from benchmark.devices import resolve_device
 from benchmark.distribution import check_ranks, current_ranks, receive, share
 from benchmark.evaluation import protocol_of, write_document
+from benchmark.ensembles import write_ensembles
 from benchmark.events import Events, Silent
 from benchmark.explanation import explain_run
-from benchmark.lesions import known_lesions
+from benchmark.lesions import known_lesions, known_marks
 from benchmark.prediction import load_network, predict_split, read_scores
 from benchmark.reading import reading_document
 from benchmark.runs import Run, finish_run, open_run, write_frame
@@ -145,6 +146,7 @@ def _explain(work: Run, data: Prepared, config: Config, events: Events) -> None:
         _decoded(runs, data.cases.loc[rows, "image_id"]) if runs else None
         for rows in (split != "train", split == "train")
     )
+    marks = _decoded(known_marks(cohort), data.cases["image_id"])
     device = resolve_device(config.training.device)
     for network, seed in _trained(config):
         folder = work.network(network, seed)
@@ -166,6 +168,7 @@ def _explain(work: Run, data: Prepared, config: Config, events: Events) -> None:
             device=device,
             events=events,
             fit=config.image.fit,
+            marks=marks,
         )
 
 

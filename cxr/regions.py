@@ -46,10 +46,10 @@ class Frame:
         basis: what the side was told from: "orientation", "view", or empty.
     """
 
-    top: float = 0.10
-    bottom: float = 0.82
+    top: float = 0.10  # these four: where the lungs of a frontal film usually end
+    bottom: float = 0.85
     left: float = 0.08
-    right: float = 0.92
+    right: float = 0.91
     midline: float = 0.5
     towards_right: Side = ""
     upright: bool | None = None

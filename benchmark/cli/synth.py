@@ -34,6 +34,13 @@ from benchmark.console import open_console
     help="How visible findings are: 1 plain, 0 invisible.",
 )
 @click.option(
+    "--shortcut",
+    metavar="NAME",
+    default="",
+    help="Plant a mark that goes with a finding and is none of it: marker (an ICU plate in a "
+    "corner, with atelectasis), to see whether a report on heatmaps tells.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(min=1),
     show_default="every core",
@@ -46,6 +53,7 @@ def command(
     seed: int,
     size: int,
     conspicuity: float,
+    shortcut: str,
     jobs: int | None,
     reports_only: bool,
 ) -> None:
@@ -59,11 +67,14 @@ def command(
     Examples:
       cxr-bench synth cohort --studies 200 --size 512
       cxr-bench synth hard --conspicuity 0.5
+      cxr-bench synth planted --studies 800 --shortcut marker
       cxr-bench synth reports --studies 100000 --reports-only
     """
     # the renderer compiles its kernels when imported, which `--help` need not wait for
     from cxr.synth.cohort import write_cohort, write_reports
 
+    if shortcut and reports_only:
+        raise click.UsageError("--shortcut marks images, and --reports-only writes none.")
     with open_console() as events:
         if reports_only:
             events.stage("Writing reports", studies, "reports")
@@ -76,6 +87,7 @@ def command(
                 seed=seed,
                 size=size,
                 conspicuity=conspicuity,
+                shortcut=shortcut,
                 jobs=jobs or -1,
                 progress=events.advance,
             )

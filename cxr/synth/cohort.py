@@ -5,6 +5,7 @@
     truth/truth.csv   image_id, study_id and the 14 observations, 0 or 1: what is there
     truth/meant.csv   study_id and the 14 labels that the report means to say (1, 0, -1, blank)
     truth/masks.json  where findings are seen (`cxr.masks`)
+    truth/marks.json  where a planted shortcut is, if one was planted: image_id, "mark", runs
     SYNTHETIC.json    the settings; written last, so its presence says that the cohort is whole
 
 Everything follows from the settings: the same seed gives the same bytes, whatever `jobs` is.
@@ -27,12 +28,14 @@ from cxr.synth.dicom_file import Taken, write_dicom
 from cxr.synth.narrator import narrate
 from cxr.synth.phantom import check_settings, render
 from cxr.synth.sampling import sample_cohort
+from cxr.synth.shortcut import Shortcut, find_shortcut, plant
 from cxr.synth.truth import Image, Study, true_observations
 
 COHORT_VERSION = 5
 """Goes up when the same settings give other bytes."""
 
 DONE = "SYNTHETIC.json"
+MARKS = "marks.json"
 _BEGUN = "SYNTHETIC.unfinished.json"
 _TABLES = "mimic-cxr-2.0.0-{}.csv"
 _MIMIC_LABELS = sorted(OBSERVATIONS)
@@ -47,6 +50,7 @@ def write_cohort(
     seed: int,
     size: int,
     conspicuity: float,
+    shortcut: str = "",
     jobs: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> None:
@@ -58,6 +62,7 @@ def write_cohort(
         seed: fixes everything.
         size: pixels a side, 32 to 4096.
         conspicuity: how visible findings are; 1 plain, 0 invisible, up to 2.
+        shortcut: one of `cxr.synth.shortcut.SHORTCUTS`, to plant it; empty for none.
         jobs: processes.
         progress: called with the number of studies just written.
 
@@ -74,16 +79,22 @@ def write_cohort(
         "version": __version__,
         "cohort_version": COHORT_VERSION,
     }
+    planted = find_shortcut(shortcut) if shortcut else None
+    if shortcut:
+        settings["shortcut"] = shortcut
     if not _begin(root, settings):
         return
     cohort = _sample(studies, seed)
-    task = partial(_write_study, root=root, size=size, conspicuity=conspicuity)
+    task = partial(_write_study, root=root, size=size, conspicuity=conspicuity, shortcut=planted)
     written = run_parallel(task, cohort, jobs=jobs, progress=progress)
     _write_tables(root, cohort, size)
     _write_truth(root, cohort)
-    _write_csv(root / "truth" / "meant.csv", [meant for meant, _ in written])
-    outlined = {image_id: runs for _, masks in written for image_id, runs in masks.items()}
+    _write_csv(root / "truth" / "meant.csv", [meant for meant, _, _ in written])
+    outlined = {image_id: runs for _, masks, _ in written for image_id, runs in masks.items()}
     write_masks(root / "truth" / "masks.json", outlined)
+    if planted:
+        marks = {image_id: runs for _, _, found in written for image_id, runs in found.items()}
+        write_masks(root / "truth" / MARKS, marks)
     (root / _BEGUN).replace(root / DONE)
 
 
@@ -144,26 +155,33 @@ def _study_folder(root: Path, study: Study) -> Path:
 
 
 def _write_study(
-    study: Study, *, root: Path, size: int, conspicuity: float
-) -> tuple[dict[str, object], Masks]:
-    """Write one study's images and report; return what the report means, and the masks."""
+    study: Study, *, root: Path, size: int, conspicuity: float, shortcut: Shortcut | None
+) -> tuple[dict[str, object], Masks, Masks]:
+    """Write one study's images and report; return what the report means, masks and marks."""
     folder = _study_folder(root, study)
     folder.mkdir(parents=True, exist_ok=True)
     masks: Masks = {}
+    marks: Masks = {}
     for image in study.images:
         phantom = render(study, image, size=size, conspicuity=conspicuity)
+        pixels = phantom.pixels
+        if shortcut:
+            present = bool(true_observations(study.findings)[shortcut.observation])
+            pixels, mark = plant(pixels, image.image_id, shortcut=shortcut, present=present)
+            if mark.any():
+                marks[image.image_id] = {"mark": encode_mask(mark)}
         write_dicom(
             folder / f"{image.image_id}.dcm",
             study,
             image,
             _taken(study, image),
-            phantom.pixels,
+            pixels,
             spacing_mm=phantom.spacing_mm,
         )
         masks[image.image_id] = {
             name: encode_mask(phantom.masks[name]) for name in OBSERVATIONS if name in phantom.masks
         }
-    return _write_report(root, study), masks
+    return _write_report(root, study), masks, marks
 
 
 def _write_report(root: Path, study: Study) -> dict[str, object]:

@@ -11,6 +11,8 @@ from benchmark.comparison import compare_networks
 from benchmark.config import EvaluationConfig
 from benchmark.evaluation import write_document
 from benchmark.events import Events
+from benchmark.label_policies import FILE as POLICIES_FILE
+from benchmark.label_policies import policy_document
 from benchmark.operating import ValidationScores, operating_documents
 from benchmark.preflight import preflight
 from benchmark.runs import Run
@@ -59,6 +61,7 @@ def evaluate_scores(
             **evaluate_variants(test, values, **told),
             **operating_documents(validation, test, values, **told),
             "calibration.json": calibration_document(validation, test, values, **told),
+            POLICIES_FILE: policy_document(test, values, **told),
         }
         for name, document in documents.items():
             write_document(document, work.network(network, seed) / name)

@@ -1,6 +1,5 @@
 """From a run folder to the typed card."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +45,8 @@ from benchmark.card.method import (
     build_reproduce,
     build_timings,
 )
-from benchmark.card.model import Card, Chart, Checkpoint, Ladder, LadderRow, Reference, Results
+from benchmark.card.ladder import build_ladder
+from benchmark.card.model import Card, Chart, Checkpoint, Results
 from benchmark.card.narrative import (
     build_ethics,
     build_limits,
@@ -55,7 +55,7 @@ from benchmark.card.narrative import (
     build_use,
 )
 from benchmark.card.notes import build_contradictions, build_own_sections, read_notes
-from benchmark.card.numbers import published, share
+from benchmark.card.policies import build_policies, policy_names
 from benchmark.card.ranking import ranking_chart
 from benchmark.card.results import (
     build_checkpoints,
@@ -148,6 +148,8 @@ def build_card(run_folder: Path) -> Card:
         results=results,
         variants=variants,
         variant_names=variant_names,
+        policies=build_policies(evidence, checkpoints),
+        policy_names=policy_names(),
         comparison=comparison,
         forest=charts.forest,
         training_curves=charts.training,
@@ -221,46 +223,6 @@ def _curves(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> dict[str, 
                 curve = Curve(checkpoint, present_labels(cases, name), scores[:, place], patients)
                 curves.setdefault(name, []).append(curve)
     return curves
-
-
-def build_ladder(
-    evidence: Evidence, checkpoints: Sequence[Checkpoint], results: Results | None
-) -> Ladder:
-    """Return our AUROCs beside chance and what others published."""
-    references = _references()
-    columns = [column for reference in references for column in reference["column"]]
-    scored = results.observations if results else ()
-    rows = tuple(
-        LadderRow(
-            observation=o.name,
-            prevalence=share(
-                evidence,
-                f"{checkpoints[0].folder}/metrics.json#observations.{key(o.name)}.positives",
-                f"{checkpoints[0].folder}/metrics.json#cases",
-            ),
-            ours=tuple(s.auroc for s in o.scores),
-            published=tuple(published(column["auroc"].get(o.name)) for column in columns),
-        )
-        for o in scored
-    )
-    averages = results.averages[0].scores if results else ()
-    macro = LadderRow(
-        observation="Macro average",
-        prevalence=None,
-        ours=tuple(s.auroc for s in averages),
-        published=tuple(published(column["macro"]) for column in columns),
-    )
-    return Ladder(
-        references=tuple(Reference(r["name"], r["citation"], r["policy"]) for r in references),
-        columns=tuple(column["name"] for column in columns),
-        rows=rows,
-        macro=macro,
-    )
-
-
-def _references() -> list[dict[str, Any]]:
-    path = Path(__file__).with_name("references.toml")
-    return tomllib.loads(path.read_text(encoding="utf-8"))["reference"]
 
 
 def _text(evidence: Evidence, source: str) -> str:

@@ -139,6 +139,15 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class PolicyRow:
+    """AUROC on one observation under each label policy; one row per checkpoint, with its range."""
+
+    observation: str
+    slug: str
+    rows: tuple[tuple[Checkpoint, tuple[Number, ...], Number, Number], ...]
+
+
+@dataclass(frozen=True)
 class Difference:
     """A paired difference between two checkpoints on one observation."""
 
@@ -345,6 +354,7 @@ class Ladder:
     columns: tuple[str, ...]
     rows: tuple[LadderRow, ...]
     macro: LadderRow
+    flags: tuple[str, ...] = ()  # what lies far below the published band
 
 
 @dataclass(frozen=True)
@@ -475,6 +485,8 @@ class Card:
     results: Results | None
     variants: tuple[Variant, ...]
     variant_names: tuple[str, ...]
+    policies: tuple[PolicyRow, ...]
+    policy_names: tuple[str, ...]
     comparison: Comparison | None
     forest: Chart | None
     training_curves: tuple[Chart, ...]

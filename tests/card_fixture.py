@@ -13,6 +13,7 @@ from cxr.observations import OBSERVATIONS
 NETWORKS = ("densenet121", "resnet50")
 OPTIONAL = (
     "localization.json",
+    "elsewhere.json",
     "trust.json",
     "history.csv",
     "training.json",
@@ -136,6 +137,7 @@ def _write_network(
         {"seconds_per_epoch": 40.87, "images_per_second": 18.4, "epochs": [41.5, 40.2, 40.9]},
     )
     _dump(folder / "localization.json", _localization(name, text))
+    _dump(folder / "elsewhere.json", _elsewhere(text))
     _dump(folder / "trust.json", _trust(name, text))
     _write_explanations(folder, held, text)
 
@@ -308,6 +310,18 @@ def _localization(name: str, text: str) -> dict[str, Any]:
     }
 
 
+def _elsewhere(text: str) -> dict[str, Any]:
+    plain = {"images": 14, "outside": _estimate(0.25, 0.1), "outside_area": 0.375}
+    marks = {
+        "marked": 11,
+        "on_marks": _estimate(0.125, 0.05),
+        "marks_area": 0.0625,
+        "on_marks_excess": _estimate(0.0625, 0.05),
+        "words": "looks at the mark: a shortcut" + text,
+    }
+    return {"schema": 1, "observations": {"Edema": plain, "Atelectasis": {**plain, **marks}}}
+
+
 def _reading() -> dict[str, Any]:
     questions = ("mention", "negation", "uncertainty", "positive")
     return {
@@ -405,6 +419,9 @@ def _run(
             "notes": {"conspicuity": "1.0", "remark": "made up" + text},
         },
         "data": {
+            "devices": {f"Acme 1.0{text}": 100, "unknown": 60},
+            "modalities": {"DX": 120, "CR": 40},
+            "ages": {"low": 21.0, "median": 58.5, "high": 90.0},
             "images": len(cases),
             "studies": len(cases),
             "patients": int(cases["patient_id"].nunique()),

@@ -28,6 +28,7 @@ from benchmark.card.data import (
     build_reading,
 )
 from benchmark.card.explanations import (
+    build_elsewhere,
     build_examples,
     build_lesion_boxes,
     build_lesion_strata,
@@ -166,6 +167,7 @@ def build_card(run_folder: Path) -> Card:
         map_gains=build_map_gains(evidence, checkpoints),
         lesion_boxes=build_lesion_boxes(evidence, checkpoints),
         lesion_strata=build_lesion_strata(evidence, checkpoints),
+        elsewhere=build_elsewhere(evidence, checkpoints),
         trust=build_trust(evidence, checkpoints),
         ladder=build_ladder(evidence, checkpoints, results),
         review=build_review(evidence, checkpoints),

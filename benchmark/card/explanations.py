@@ -10,6 +10,7 @@ from PIL import Image
 from benchmark.card import words
 from benchmark.card.model import (
     Checkpoint,
+    Elsewhere,
     Example,
     ExampleGroup,
     LesionBoxes,
@@ -283,6 +284,33 @@ def build_lesion_strata(
         )
         for place, entry in enumerate((evidence.value(first) or ()) if first else ())
     )
+
+
+def build_elsewhere(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> tuple[Elsewhere, ...]:
+    """Return how much evidence lies outside the lungs and, where they are known, on marks."""
+    rows = []
+    for name in OBSERVATIONS:
+        for checkpoint in checkpoints:
+            base = f"{checkpoint.folder}/elsewhere.json#observations.{key(name)}"
+            found = evidence.value(base)
+            if not found:
+                continue
+            marked = "on_marks" in found
+            rows.append(
+                Elsewhere(
+                    observation=name,
+                    checkpoint=checkpoint,
+                    images=number(evidence, f"{base}.images"),
+                    outside=estimate(evidence, f"{base}.outside"),
+                    outside_area=number(evidence, f"{base}.outside_area", words.ratio),
+                    on_marks=estimate(evidence, f"{base}.on_marks") if marked else None,
+                    marks_area=(
+                        number(evidence, f"{base}.marks_area", words.ratio) if marked else None
+                    ),
+                    words=str(found.get("words", "")),
+                )
+            )
+    return tuple(rows)
 
 
 def build_trust(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> tuple[TrustCheck, ...]:

@@ -318,6 +318,20 @@ class LesionStratum:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """How much of one checkpoint's evidence for one observation lies where no finding is."""
+
+    observation: str
+    checkpoint: Checkpoint
+    images: Number
+    outside: Number
+    outside_area: Number
+    on_marks: Number | None  # None where no mark is known
+    marks_area: Number | None
+    words: str
+
+
+@dataclass(frozen=True)
 class TrustCheck:
     """One question to the maps of every checkpoint: value and verdict of each."""
 
@@ -503,6 +517,7 @@ class Card:
     map_gains: tuple[MapGain, ...]
     lesion_boxes: tuple[LesionBoxes, ...]
     lesion_strata: tuple[LesionStratum, ...]
+    elsewhere: tuple[Elsewhere, ...]
     trust: tuple[TrustCheck, ...]
     ladder: Ladder
     review: "Review"

@@ -299,3 +299,11 @@ def test_the_card_tells_boxes_and_sizes_of_lesions(html: str) -> None:
     assert "localization.json#observations.Pneumothorax.present.wrong_boxes.estimate" in html
     assert "localization.json#strata.0.hit_rate.low" in html
     assert "Size: below 1 % of the picture" in html
+
+
+def test_the_card_tells_a_shortcut(html: str) -> None:
+    """Evidence outside the lungs and on marks stands beside the share of the picture."""
+    assert "elsewhere.json#observations.Atelectasis.on_marks.estimate" in html
+    assert "elsewhere.json#observations.Edema.outside.low" in html
+    assert "looks at the mark: a shortcut" in html
+    assert "no mark on its images" in html

@@ -25,6 +25,7 @@ from benchmark.evaluation import (
 )
 from benchmark.measures import AREA_METHOD
 from cxr.estimates import Estimate
+from cxr.metrics import auroc_score
 from cxr.observations import OBSERVATIONS
 from cxr.statistics import (
     area_freedom,
@@ -123,7 +124,8 @@ def _under(
             continue
         found = clustered_aurocs(key.present[rows, place], scores, patients[rows])
         ends = auroc_interval(found)
-        area = Estimate(float(found.auroc[0]), ends.low, ends.high, AREA_METHOD)
+        value = auroc_score(key.present[rows, place], scores)  # to the last digit of metrics.json
+        area = Estimate(value, ends.low, ends.high, AREA_METHOD)
         entries[name] = entry | {"auroc": area.as_json()}
         influence = np.zeros(len(everyone))
         influence[np.searchsorted(everyone, np.unique(patients[rows]))] = found.influence[:, 0]

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -38,6 +37,7 @@ from benchmark.card.explanations import (
 )
 from benchmark.card.forest import forest_chart
 from benchmark.card.groups import build_groups
+from benchmark.card.ladder import build_ladder
 from benchmark.card.method import (
     build_config,
     build_hashes,
@@ -46,7 +46,6 @@ from benchmark.card.method import (
     build_reproduce,
     build_timings,
 )
-from benchmark.card.ladder import build_ladder
 from benchmark.card.model import Card, Chart, Checkpoint, Results
 from benchmark.card.narrative import (
     build_ethics,
@@ -66,7 +65,7 @@ from benchmark.card.results import (
     present_labels,
 )
 from benchmark.card.reviewing import build_review
-from benchmark.evidence import Evidence, key
+from benchmark.evidence import Evidence
 from cxr.observations import OBSERVATIONS
 
 

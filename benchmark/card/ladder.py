@@ -1,4 +1,4 @@
-"""The reference ladder: our AUROCs beside chance and what others published, and what lies far below.
+"""The reference ladder: AUROCs beside chance and what others published, and what lies far below.
 
 A number is far below where even the upper end of its interval stays `FAR` under the lowest
 published one of a whole training set: then the size of the test set does not explain it.

@@ -35,5 +35,5 @@ def test_what_is_far_below_is_flagged(
 
 def test_the_study_s_own_values_are_no_band(tmp_path: Path) -> None:
     """The study's 0.09 for Enlarged Cardiomediastinum does not lower the band to nothing."""
-    card = build_card(_run(tmp_path, strength=0.2, synthetic=False))
+    card = build_card(_run(tmp_path, strength=-0.5, synthetic=False))
     assert any(words.startswith("Enlarged Cardiomediastinum") for words in card.ladder.flags)

@@ -20,8 +20,8 @@ from benchmark.config import Config
 from benchmark.description import describe_run
 from benchmark.devices import resolve_device
 from benchmark.distribution import check_ranks, current_ranks, receive, share
-from benchmark.evaluation import protocol_of, write_document
 from benchmark.ensembles import write_ensembles
+from benchmark.evaluation import protocol_of, write_document
 from benchmark.events import Events, Silent
 from benchmark.explanation import explain_run
 from benchmark.lesions import known_lesions, known_marks
@@ -131,6 +131,8 @@ def _train(
 def _evaluate(work: Run, data: Prepared, config: Config, events: Events) -> list[str]:
     """Write the metrics of every network and their comparison; return the preflight's words."""
     scores = {pair: read_scores(work.network(*pair) / SCORES) for pair in _trained(config)}
+    if config.training.ensemble:
+        scores |= write_ensembles(work, scores)
     notices = evaluate_scores(work, data.cases, scores, config.evaluation, events)
     if reading := reading_document(data.cohort):
         write_document(reading, work.path / "label_reading.json")

@@ -35,7 +35,7 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
 }
 
-_ELSEWHERE = ("networks", "seeds", "save_steps")
+_ELSEWHERE = ("networks", "seeds", "ensemble", "save_steps")
 """Settings that say what else is trained or how often is saved, and so leave this network."""
 
 

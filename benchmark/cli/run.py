@@ -41,6 +41,11 @@ from benchmark.config import PRESETS, load_config
     is_flag=True,
     help="Put images of a restricted source into the card. Don't share such a card.",
 )
+@click.option(
+    "--tensorboard",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write each epoch for TensorBoard into this folder too.",
+)
 @click.option("--show-config", is_flag=True, help="Print the resolved settings and stop.")
 def command(
     preset: str | None,
@@ -50,6 +55,7 @@ def command(
     output: Path,
     no_pdf: bool,
     include_restricted: bool,
+    tensorboard: Path | None,
     show_config: bool,
 ) -> None:
     """Train, evaluate and explain two CNNs, and write a card about them.
@@ -81,11 +87,13 @@ def command(
     from benchmark.distribution import open_ranks
     from benchmark.pipeline import follow, run
     from benchmark.summary import summary
+    from benchmark.trackers import add_tensorboard
 
     with open_ranks(resolve_device(config.training.device)) as ranks:
         if not ranks.first:
             follow(config)
             return
-        with open_console() as events:
+        with open_console() as console:
+            events = add_tensorboard(console, tensorboard) if tensorboard else console
             finished = run(config, results=output, events=events)
     click.echo(summary(finished))

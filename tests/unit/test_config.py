@@ -85,6 +85,7 @@ def test_digest_names_the_content() -> None:
         ("data.source=mimic-cxr", "data.path is empty"),
         ("training.accumulate=0", "accumulate is 0; it must be at least 1"),
         ("training.warmup=1.0", "it must be a share of the steps, below 1"),
+        ("training.ensemble=true", "mean of several seeds, and training.seeds has one"),
         ("training.warmup=0.1", "one-cycle.* has its own warm-up"),
         ("training.channels=2", "expected one of 3, 1"),
         ("labels.uncertain=positiv", "expected one of positive, negative, ignore"),

@@ -18,6 +18,7 @@ from scipy.special import expit
 from benchmark.config import EvaluationConfig
 from benchmark.evaluation import (
     Key,
+    called_from,
     draw_patients,
     read_key,
     scored_columns,
@@ -200,8 +201,8 @@ def evaluate_at(
     cases: pd.DataFrame,
     logits: Floats,
     thresholds: Sequence[Threshold],
-    rule: Rule,
     *,
+    operating_point: str,
     network: str,
     seed: int,
     settings: EvaluationConfig,
@@ -212,7 +213,7 @@ def evaluate_at(
         cases: test rows, as for `benchmark.evaluation.evaluate`.
         logits: (cases, 14) float.
         thresholds: one of each observation.
-        rule: how they were chosen.
+        operating_point: the rule that chose them, to write down.
         network, seed: to write down.
         settings: replicates, resampling seed, minimal support.
     """
@@ -250,8 +251,7 @@ def evaluate_at(
         "labels": "report",
         "uncertain": "positive",
         "group": "all",
-        "operating_point": rule.name,
-        "chosen_on": "validate",
+        "operating_point": operating_point,
         "patients": int(cases["patient_id"].nunique()),
         "cases": len(cases),
         "replicates": settings.replicates,
@@ -334,16 +334,37 @@ def operating_documents(
         logits: (cases, 14) float.
         network, seed: to write down.
         settings: the rules, replicates, resampling seed, minimal support.
+
+    Returns:
+        Beside the rules' documents "fixed.json": the fixed threshold for those observations that
+        have a threshold under every rule.
     """
     told: dict[str, Any] = {"network": network, "seed": seed}
     rules = [parse_rule(text) for text in settings.operating_points]
     chosen = {rule: choose(validation, rule, least=settings.min_patients) for rule in rules}
+    named = {rule.slug: (rule.name, thresholds) for rule, thresholds in chosen.items()}
+    if chosen:
+        named["fixed"] = (f"{settings.threshold:g}", _fixed(list(chosen.values()), settings))
     return {
         THRESHOLDS: thresholds_document(validation, chosen, **told),
         **{
-            f"{FOLDER}/{rule.slug}.json": evaluate_at(
-                cases, logits, thresholds, rule, settings=settings, **told
+            f"{FOLDER}/{slug}.json": evaluate_at(
+                cases, logits, thresholds, operating_point=name, settings=settings, **told
             )
-            for rule, thresholds in chosen.items()
+            for slug, (name, thresholds) in named.items()
         },
     }
+
+
+def _fixed(
+    chosen: Sequence[Sequence[Threshold]], settings: EvaluationConfig
+) -> tuple[Threshold, ...]:
+    """The fixed threshold where every rule has one, so that means are over the same."""
+    lacking = [
+        next((one.reason for one in thresholds if one.reason is not None), None)
+        for thresholds in zip(*chosen, strict=True)
+    ]
+    cut = called_from(settings)
+    return tuple(
+        Threshold(cut) if reason is None else Threshold(math.nan, reason) for reason in lacking
+    )

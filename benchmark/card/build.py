@@ -65,6 +65,7 @@ from benchmark.card.results import (
     present_labels,
 )
 from benchmark.card.reviewing import build_review
+from benchmark.card.thresholds import build_calibration, build_chosen_points
 from benchmark.evidence import Evidence
 from cxr.observations import OBSERVATIONS
 
@@ -182,6 +183,8 @@ def build_card(run_folder: Path) -> Card:
         timings=build_timings(evidence),
         reproduce=build_reproduce(evidence),
         config=build_config(evidence),
+        chosen_points=build_chosen_points(evidence, checkpoints),
+        calibration=build_calibration(evidence, checkpoints),
         operating_points=build_operating_points(
             evidence, checkpoints, results.threshold if results else ""
         ),

@@ -12,6 +12,7 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from benchmark.card.notes import OwnSection
     from benchmark.card.reviewing import Review
+    from benchmark.card.thresholds import Calibration, ChosenPoints
 
 
 @dataclass(frozen=True)
@@ -534,3 +535,5 @@ class Card:
     reproduce: tuple[str, ...]
     config: str
     operating_points: OperatingPoints | None
+    chosen_points: "ChosenPoints | None"
+    calibration: "Calibration | None"

@@ -145,6 +145,7 @@ def test_the_documents_of_a_run(cases, logits) -> None:
         "operating-points/max-f1.json",
         "operating-points/sensitivity-0-9.json",
         "operating-points/specificity-0-8.json",
+        "operating-points/fixed.json",
     ]
     thresholds = documents["thresholds.json"]
     assert (thresholds["chosen_on"], thresholds["cases"]) == ("validate", int((~test).sum()))
@@ -165,13 +166,22 @@ def test_the_documents_of_a_run(cases, logits) -> None:
     known = [o["f1"]["estimate"] for o in youden["observations"].values() if o["confusion"]]
     assert youden["macro"]["f1"]["estimate"] == pytest.approx(np.mean(known))
     json.dumps(documents, allow_nan=False)
+    fixed = documents["operating-points/fixed.json"]
+    assert (fixed["operating_point"], fixed["macro"]["f1"]["over"]) == ("0.5", len(known))
+    assert fixed["observations"]["Edema"]["threshold"] == 0.5
+    none = EvaluationConfig(replicates=200, operating_points=())
+    told = {"network": "a", "seed": 1, "settings": none}
+    validation = _validation(cases, logits)
+    assert list(operating_documents(validation, cases[test], logits[test], **told)) == [
+        "thresholds.json"
+    ]
 
 
 def test_nothing_chosen_is_a_document_without_numbers(cases, logits) -> None:
     """With no threshold at all every number has its reason, the averages too."""
     chosen = choose(_validation(cases.assign(split="test"), logits), Rule("youden"), least=1)
     found = evaluate_at(
-        cases, logits, chosen, Rule("youden"), network="a", seed=0, settings=SETTINGS
+        cases, logits, chosen, operating_point="youden", network="a", seed=0, settings=SETTINGS
     )
     assert found["macro"]["f1"]["reason"] == "no observation is estimable"
     assert found["micro"]["f1"]["over"] == 0

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import inspect
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import joblib
@@ -18,7 +18,9 @@ from filelock import FileLock
 
 from benchmark.config import Config
 from benchmark.events import Events
+from benchmark.headers import Counts, describe_headers
 from benchmark.locations import cache_folder, id_key
+from benchmark.publishing import KEY_NOTE, key_fingerprint
 from cxr.cache import decode_images
 from cxr.errors import InputError
 from cxr.keys import keyed_id
@@ -42,11 +44,13 @@ class Prepared:
         cohort: what the source is and what was left out.
         cases: one row per image, as stored in cases.parquet.
         pixels: (len(cases), size, size) uint8, row by row as `cases`.
+        headers: images by device and modality, as `benchmark.headers` counts them.
     """
 
     cohort: Cohort
     cases: pd.DataFrame
     pixels: np.ndarray
+    headers: Counts = field(default_factory=dict)
 
 
 def prepare(config: Config, events: Events) -> Prepared:
@@ -63,8 +67,10 @@ def prepare(config: Config, events: Events) -> Prepared:
     table = cohort.table.assign(split=_split(cohort.table, config))
     check_split(table)
     _check_splits_filled(table)
+    paths = [Path(path) for path in table["image_path"]]
+    headers = describe_headers(paths, jobs=joblib.cpu_count())
     cohort = _publishable(dataclasses.replace(cohort, table=table))
-    return Prepared(cohort, _cases(cohort), pixels)
+    return Prepared(cohort, _cases(cohort), pixels, headers)
 
 
 def image_files(config: Config, events: Events) -> dict[str, Path]:
@@ -252,6 +258,8 @@ def _publishable(cohort: Cohort) -> Cohort:
         ]
         for name in names:
             exclusions[name] = [keyed_id(i, key) for i in exclusions[name].fillna("")]
+        notes = {**cohort.notes, KEY_NOTE: key_fingerprint(key)}
+        cohort = dataclasses.replace(cohort, notes=notes)
     return dataclasses.replace(cohort, table=table, exclusions=exclusions)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.gate.scored import Network, Scored, read_scored
+from benchmark.publishing import check_publishable
 from benchmark.runs import read_json, read_run, write_text
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
@@ -33,10 +34,12 @@ def write_baseline(path: Path, file: Path) -> None:
     """Write the finished run in `path` as the baseline `file`.
 
     Raises:
-        InputError: as `benchmark.gate.scored.read_scored` does.
+        InputError: as `benchmark.gate.scored.read_scored` does; the run is of restricted data
+            and its key is not named.
     """
     scored = read_scored(path)
     run = read_run(path)
+    check_publishable(run.read())
     metrics = {
         _name((entry["name"], entry["seed"])): _metrics(run.path / entry["folder"])
         for entry in run.read()["networks"]

@@ -111,7 +111,7 @@ def _ascending(band: str) -> tuple[int, bool, str]:
 def _devices(evidence: Evidence) -> Breakdown:
     makers = evidence.value(f"{DATA}.devices")
     if not isinstance(makers, dict) or not makers:
-        missing = f"{words.NOT_PROVIDED}: the run keeps no manufacturers"
+        missing = f"{words.NOT_PROVIDED}: the images have no DICOM headers"
         return Breakdown("X-ray devices", (), missing)
     rows = tuple(
         (str(maker), ((number(evidence, f"{DATA}.devices.{key(str(maker))}"), Number("")),))
@@ -132,11 +132,27 @@ def build_cohort_facts(evidence: Evidence) -> tuple[Fact, ...]:
             words.listed([str(v) or "unknown" for v in views or ()]) or words.NOT_PROVIDED,
         ),
         fact(evidence, "Images or texts restricted", "run.json#cohort.restricted"),
+        Fact("Modality, by the headers", _modalities(evidence)),
+        *_ages(evidence),
         *(
             Fact(str(name).replace("_", " ").capitalize(), str(value), "note of the cohort")
             for name, value in sorted(notes.items())
         ),
     )
+
+
+def _modalities(evidence: Evidence) -> str:
+    found = evidence.value(f"{DATA}.modalities")
+    if not isinstance(found, dict) or not found:
+        return f"{words.NOT_PROVIDED}: the images have no DICOM headers"
+    return ", ".join(f"{name} ({words.count(count)} images)" for name, count in found.items())
+
+
+def _ages(evidence: Evidence) -> tuple[Fact, ...]:
+    names = (("Youngest patient (years)", "low"), ("Median age (years)", "median"))
+    found = [Fact(name, number(evidence, f"{DATA}.ages.{end}")) for name, end in names]
+    oldest = Fact("Oldest patient (years)", number(evidence, f"{DATA}.ages.high"), "at most 90")
+    return (*found, oldest)
 
 
 def _source(evidence: Evidence) -> str:

@@ -92,6 +92,8 @@ def test_hand_written_claims_are_held_against_the_images(run: Path) -> None:
 
 def test_what_is_not_known_contradicts_nothing(run: Path) -> None:
     """Without modalities and ages in the run, no claim is flagged."""
+    edit(run / "run.json", "data", "modalities", value={})
+    edit(run / "run.json", "data", "ages", value={})
     (run / "card.toml").write_text('intended_use = "CT of children."\n')
     assert build_card(run).contradictions == ()
 

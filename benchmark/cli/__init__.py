@@ -14,39 +14,64 @@ from cxr import __version__
 from cxr.errors import InputError
 
 COMMANDS = {
-    "run": "benchmark.cli.run",
-    "inspect": "benchmark.cli.inspect",
-    "cache": "benchmark.cli.cache",
-    "predict": "benchmark.cli.predict",
-    "export": "benchmark.cli.export",
-    "synth": "benchmark.cli.synth",
-    "label": "benchmark.cli.label",
-    "label-quality": "benchmark.cli.label_quality",
-    "evaluate": "benchmark.cli.evaluate",
-    "compare": "benchmark.cli.compare",
-    "compare": "benchmark.cli.compare",
-    "check": "benchmark.cli.check",
-    "history": "benchmark.cli.history",
-    "plan": "benchmark.cli.plan",
-    "explain": "benchmark.cli.explain",
-    "review": "benchmark.cli.review",
-    "card": "benchmark.cli.card",
-    "bundle": "benchmark.cli.bundle",
-    "verify": "benchmark.cli.verify",
+    "The benchmark": {
+        "run": "benchmark.cli.run",
+        "check": "benchmark.cli.check",
+        "history": "benchmark.cli.history",
+        "card": "benchmark.cli.card",
+    },
+    "Data": {
+        "inspect": "benchmark.cli.inspect",
+        "cache": "benchmark.cli.cache",
+        "synth": "benchmark.cli.synth",
+        "plan": "benchmark.cli.plan",
+    },
+    "Labels": {
+        "label": "benchmark.cli.label",
+        "label-quality": "benchmark.cli.label_quality",
+    },
+    "Evaluation": {
+        "evaluate": "benchmark.cli.evaluate",
+        "compare": "benchmark.cli.compare",
+    },
+    "Use of a run's networks": {
+        "predict": "benchmark.cli.predict",
+        "explain": "benchmark.cli.explain",
+        "export": "benchmark.cli.export",
+    },
+    "Review and sharing": {
+        "review": "benchmark.cli.review",
+        "bundle": "benchmark.cli.bundle",
+        "verify": "benchmark.cli.verify",
+    },
 }
-"""Command name -> module with a click command `command`; imported when used, so that `--help`
-and the labeler do not wait for torch."""
+"""Heading of `--help` -> command name -> module with a click command `command`; imported when
+used, so that `--help` and the labeler do not wait for torch."""
 
 
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return [name for commands in COMMANDS.values() for name in commands]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
+        modules = {
+            key: module for commands in COMMANDS.values() for key, module in commands.items()
+        }
+        if name not in modules:
             return None
-        command: click.Command = importlib.import_module(COMMANDS[name]).command
+        command: click.Command = importlib.import_module(modules[name]).command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, names in COMMANDS.items():
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(name, self._first_sentence(ctx, name)) for name in names], col_spacing=2
+                )
+
+    def _first_sentence(self, ctx: click.Context, name: str) -> str:
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str(limit=200) if command else ""
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -148,13 +148,15 @@ class EvaluationConfig:
 
 @dataclass(frozen=True)
 class ExplanationConfig:
-    """Grad-CAM, how fine its maps are, and the examples shown."""
+    """How maps are made, how fine they are, and the examples shown."""
 
-    method: Literal["gradcam"] = "gradcam"
+    method: Literal[
+        "gradcam", "gradcam++", "hirescam", "xgradcam", "layercam", "eigencam", "scorecam"
+    ] = "gradcam"  # exact for all 14 in one pass; the others go through pytorch-grad-cam, slower
     examples: int = 1  # of each kind (TP, FP, FN) per observation
     stride: int = 16  # pixels between a map's cells, from the same weights; the networks' own: 32
     enlarge: float = 1.5  # images are explained at so many times their size: finer, hits more
-    contrast: bool = True  # show what is more than usual on the validation images
+    contrast: bool = True  # gradcam: show what is more than usual on the validation images
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from benchmark.trust import trust_checks
 from cxr.heatmaps import is_blank
 from cxr.localization import place_mask
 from cxr.observations import OBSERVATIONS, POSITIVE, UNCERTAIN
-from cxr.saliency import Explainer
+from cxr.saliency import METHODS, Explainer
 from cxr.tensors import to_input
 
 REFERENCE = 32
@@ -170,7 +170,7 @@ class _Eyes:
     def prepare(self, model: nn.Module) -> Explainer:
         """Return `model` ready to be explained as the settings say."""
         explainer = finest_explainer(model, self.load(np.array([0])), self.settings)
-        if self.settings.contrast and len(self.reference):
+        if self.settings.contrast and explainer.method == "gradcam" and len(self.reference):
             batches = (self.load(rows) for rows in np.array_split(self.reference, 3) if len(rows))
             explainer.contrast_with(batches, len(OBSERVATIONS))
         return explainer
@@ -201,13 +201,14 @@ def finest_explainer(model: nn.Module, image: Tensor, settings: ExplanationConfi
     Args:
         model: a network.
         image: (1, 3, H, W) float, one of the images, on the network's device.
-        settings: stride and enlargement.
+        settings: method, stride and enlargement.
     """
+    method, enlarge = settings.method, settings.enlarge
     try:
-        explainer = Explainer(model, image, stride=settings.stride, enlarge=settings.enlarge)
+        explainer = Explainer(model, image, method=method, stride=settings.stride, enlarge=enlarge)
         explainer.maps(image, [0])
     except (ValueError, RuntimeError):  # a network whose strides can't be taken out
-        return Explainer(model, image, enlarge=settings.enlarge)
+        return Explainer(model, image, method=method, enlarge=enlarge)
     return explainer
 
 
@@ -215,8 +216,9 @@ def describe_maps(explainer: Explainer) -> str:
     """Return in words how an explainer makes its maps."""
     contrast = f", less the mean map of {explainer.reference} validation images"
     return (
-        f"Grad-CAM at {explainer.target.describe()}, a cell every {explainer.spacing:.3g} pixels "
-        f"of the image as the network saw it{contrast if explainer.reference else ''}"
+        f"{METHODS[explainer.method]} at {explainer.target.describe()}, a cell every "
+        f"{explainer.spacing:.3g} pixels of the image as the network saw it"
+        f"{contrast if explainer.reference else ''}"
     )
 
 

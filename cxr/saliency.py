@@ -21,17 +21,17 @@ from torch.nn import functional
 from cxr.dilation import dense_copy
 from cxr.layers import Target, evaluating, find_target
 
-METHODS: tuple[str, ...] = (
-    "gradcam",
-    "gradcam++",
-    "hirescam",
-    "xgradcam",
-    "layercam",
-    "eigencam",
-    "scorecam",
-)
-"""Names that `explain` takes; all but the first run through pytorch-grad-cam, one output at a
-time."""
+METHODS: dict[str, str] = {
+    "gradcam": "Grad-CAM",
+    "gradcam++": "Grad-CAM++",
+    "hirescam": "HiRes-CAM",
+    "xgradcam": "XGrad-CAM",
+    "layercam": "Layer-CAM",
+    "eigencam": "Eigen-CAM",
+    "scorecam": "Score-CAM",
+}
+"""Names that `explain` takes, and what people call them; all but the first run through
+pytorch-grad-cam, one output at a time."""
 
 
 class Explainer:

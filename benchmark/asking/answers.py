@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.special import expit
@@ -58,21 +57,20 @@ class Answer:
     overlays: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
 
 
-def answer(asked: Asked, case: Case, *, doubt: float, device: torch.device) -> Answer:
+def answer(asked: Asked, case: Case, *, doubt: float) -> Answer:
     """Return what a network says of an image.
 
     Args:
         asked: the network.
         case: the image.
         doubt: as `cxr.findings.call_observations` takes it.
-        device: where the network is.
     """
     seen = case.picture.seen[None]
-    logits = asked.logits(seen, device)[0]
+    logits = asked.logits(seen)[0]
     scores = expit(logits)
-    calibrated = expit(asked.calibration[:, 0] * logits + asked.calibration[:, 1])
+    calibrated = asked.calibrated(logits)
     values = call_observations(scores, asked.points, doubt=doubt)
-    cells = asked.maps(seen, device)[0]
+    cells = asked.maps(seen)[0]
     shown = on_picture(asked.explainer.resize(cells, _FIELD), case.picture.content)
     regions: dict[str, tuple[Region, ...]] = {}
     observations, overlays = {}, {}
@@ -98,8 +96,8 @@ def answer(asked: Asked, case: Case, *, doubt: float, device: torch.device) -> A
     clear = values[OBSERVATIONS.index(NO_FINDING)] == 1
     own = scores[0] >= asked.points[0] if np.isfinite(asked.points[0]) else clear
     document = {
-        "network": asked.name,
-        "seed": asked.seed,
+        "network": asked.trained.name,
+        "seed": asked.trained.seed,
         "maps": describe_maps(asked.explainer),
         "observations": observations,
         "no_finding_contradicts": bool(own != clear),
@@ -115,7 +113,6 @@ def write_answers(
     networks: Sequence[Asked],
     *,
     doubt: float,
-    device: torch.device,
     events: Events,
 ) -> dict[str, Any]:
     """Ask every network about every image, write pictures and explain.json, return the latter.
@@ -126,13 +123,12 @@ def write_answers(
         cases: the images.
         networks: who is asked.
         doubt: as in `answer`.
-        device: where the networks are.
         events: told of the progress.
     """
     events.stage("Explaining", len(cases), "images")
     images = []
     for number, case in enumerate(cases, 1):
-        answers = [answer(asked, case, doubt=doubt, device=device) for asked in networks]
+        answers = [answer(asked, case, doubt=doubt) for asked in networks]
         entry = _describe(case)
         if not case.schematic:
             entry["picture"] = _save(folder, f"image-{number:02d}/image.png", case.picture.pixels)
@@ -192,7 +188,7 @@ def _overlay(asked: Asked, case: Case, name: str, cells: np.ndarray) -> NDArray[
     full = scale if np.isfinite(scale) and scale > 0 else map_.max()
     heat = np.zeros_like(map_) if is_blank(map_) else map_ / full
     warned = f" NO VERDICT: {'; '.join(case.warnings)}." if case.warnings else ""
-    return stamp(blend(ground, heat), f"{asked.name} for {name}. {NOTICE}{warned}")
+    return stamp(blend(ground, heat), f"{asked.trained.name} for {name}. {NOTICE}{warned}")
 
 
 def _number(value: float) -> float | None:

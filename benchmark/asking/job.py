@@ -13,8 +13,8 @@ from benchmark.asking.capture import write_capture
 from benchmark.asking.networks import open_networks
 from benchmark.asking.page import render_page
 from benchmark.asking.pictures import Picture, objections, read_picture
-from benchmark.devices import resolve_device
 from benchmark.events import Events
+from benchmark.points import Rule, parse_rule
 from benchmark.runs import read_run, write_text
 from cxr.errors import InputError
 from cxr.findings import NOTICE
@@ -40,7 +40,7 @@ def explain_images(
         images: DICOM, PNG or JPEG files.
         output: folder that is written to.
         networks: names; empty for all.
-        point: an operating point for all, "youden" for one each, or None for the run's own.
+        point: an operating point for all, a rule to choose one each, or None for the run's own.
         doubt: as `cxr.findings.call_observations` takes it.
         dicom: write Secondary Captures too.
         anyway: answer although an image is not of the networks' kind.
@@ -55,8 +55,7 @@ def explain_images(
     values = run.read()
     config, cohort = values["config"], values["cohort"]
     chosen = _point(point, float(config["evaluation"]["threshold"]))
-    device = resolve_device("auto")
-    asked = open_networks(run, values, only=networks, point=chosen, device=device)
+    asked = open_networks(run, only=networks, point=chosen)
     cases = []
     for number, path in enumerate(images, 1):
         picture = read_picture(path, size=config["image"]["size"], fit=config["image"]["fit"])
@@ -74,7 +73,7 @@ def explain_images(
         title = f"Image {number}" if hidden else path.name
         cases.append(Case(picture, title, tuple(warnings), hidden))
     about = {"run": _about(values, chosen)}
-    answers = write_answers(output, about, cases, asked, doubt=doubt, device=device, events=events)
+    answers = write_answers(output, about, cases, asked, doubt=doubt, events=events)
     if dicom:
         _write_captures(output, cases, answers)
     page = output / "explain.html"
@@ -116,22 +115,20 @@ def _write_captures(folder: Path, cases: Sequence[Case], answers: dict[str, Any]
                 )
 
 
-def _point(given: str | None, usual: float) -> float | None:
-    """Return the operating point for all observations, or None for one each."""
+def _point(given: str | None, usual: float) -> float | Rule:
+    """Return the operating point for all observations, or how to choose one for each."""
     if given is None:
         return usual
-    if given == "youden":
-        return None
     try:
         point = float(given)
     except ValueError:
-        point = -1.0
+        return parse_rule(given)
     if not 0 < point < 1:
-        raise InputError(f"--point {given!r}: give a score between 0 and 1, or youden.")
+        raise InputError(f"--point {given}: a score is above 0 and below 1.")
     return point
 
 
-def _about(values: dict[str, Any], point: float | None) -> dict[str, Any]:
+def _about(values: dict[str, Any], point: float | Rule) -> dict[str, Any]:
     cohort = values["cohort"]
     return {
         "run_id": values["run_id"],
@@ -140,6 +137,8 @@ def _about(values: dict[str, Any], point: float | None) -> dict[str, Any]:
         "synthetic": cohort["synthetic"],
         "restricted": cohort["restricted"],
         "points": (
-            "by Youden's index on the run's validation images" if point is None else f"{point:g}"
+            f"{point:g}"
+            if isinstance(point, float)
+            else f"chosen on the run's validation images, {point.meaning}"
         ),
     }

@@ -29,9 +29,10 @@ from benchmark.console import open_console
 )
 @click.option(
     "--point",
-    metavar="SCORE|youden",
-    help="Operating point: one score for all, or one each by Youden's index on the run's "
-    "validation images.  [default: the run's threshold]",
+    metavar="SCORE|RULE",
+    help="Operating point: one score for all, or a rule to choose one each on the run's "
+    "validation images (youden, max-f1, sensitivity>=0.9, specificity>=0.9).  "
+    "[default: the run's threshold]",
 )
 @click.option(
     "--doubt",

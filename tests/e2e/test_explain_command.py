@@ -113,7 +113,8 @@ def test_a_restricted_run_shows_neither_image_nor_name(tiny_run, frontal, tmp_pa
     ("arguments", "message"),
     [
         (("--network", "vgg"), "has no network 'vgg'; it has densenet121, resnet50."),
-        (("--point", "most"), "--point 'most': give a score between 0 and 1, or youden."),
+        (("--point", "yuden"), "operating point 'yuden' is unknown; did you mean 'youden'?"),
+        (("--point", "1.5"), "--point 1.5: a score is above 0 and below 1."),
     ],
 )
 def test_wrong_options_end_with_a_sentence(tiny_run, frontal, tmp_path, arguments, message):

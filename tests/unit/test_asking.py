@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.asking.networks import _platt
 from benchmark.asking.pictures import objections, on_picture, read_picture
 from cxr.dicom import quantize, read_radiograph
 from cxr.errors import RadiographError
@@ -80,20 +79,3 @@ def test_a_file_that_is_no_radiograph_is_named_once(tmp_path):
         with pytest.raises(RadiographError) as refused:
             read_picture(path, size=32, fit="squash")
         assert str(refused.value).count(str(path)) == 1
-
-
-def test_calibration_of_separable_scores_is_never_certain():
-    """Ten cases that the scores tell apart do not make a probability of 1."""
-    logits = np.linspace(-1, 1, 20)
-    slope, intercept = _platt(logits, logits > 0)
-    highest = 1 / (1 + np.exp(-(slope + intercept)))
-    assert 0.8 < highest < 0.99
-
-
-def test_calibration_recovers_a_known_slope():
-    """Logits that are twice too large are halved, and a shift is taken back."""
-    rng = np.random.default_rng(0)
-    true = rng.normal(0, 1.5, 20_000)
-    truth = rng.random(len(true)) < 1 / (1 + np.exp(-true))
-    slope, intercept = _platt(2 * true + 1, truth)
-    np.testing.assert_allclose((slope, intercept), (0.5, -0.5), atol=0.03)

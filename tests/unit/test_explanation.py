@@ -1,5 +1,6 @@
 import io
 import json
+import typing
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from benchmark.overlays import PICTURE, blend, grey_png, overlay_png, schematic_
 from benchmark.pointing import find_pairs, gain_words, margin_words
 from cxr.estimates import Estimate
 from cxr.observations import OBSERVATIONS
+from cxr.saliency import METHODS
 from cxr.tensors import to_input
 
 SIDE = 32
@@ -370,3 +372,22 @@ def test_boxes_ranking_and_strata_are_measured(inputs):
     assert strata["1 % to 5 %"]["random"]["estimate"] == pytest.approx(16 / 1024)
     assert strata["5 % or more"]["pairs"] == 0
     assert strata["5 % or more"]["hit_rate"]["estimate"] is None
+
+
+def test_every_method_of_the_library_can_be_named():
+    """The config takes the methods that maps can be made by, and no other."""
+    hints = typing.get_type_hints(ExplanationConfig)
+    assert typing.get_args(hints["method"]) == tuple(METHODS)
+
+
+@pytest.mark.parametrize("method", ["layercam", "eigencam"])
+def test_another_method_makes_the_maps(inputs, method):
+    """The run's documents name the method, and no contrast is claimed where it has none."""
+    settings = ExplanationConfig(method=method, stride=4, enlarge=1.0)
+    explain_run(**inputs | {"settings": settings})
+    document = read(inputs, "localization.json")
+    assert document["words"].startswith(f"{METHODS[method]} at ")
+    assert "less the mean map" not in document["words"]
+    hits = document["observations"][LESION]["present"]["hit_rate"]["estimate"]
+    assert hits == 1  # this network's only evidence is the bright spot
+    assert not (inputs["folder"] / "explanations" / "usual.safetensors").exists()

@@ -19,13 +19,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from reading import read
+from writing import readme
 
 from benchmark.cohorts import LABEL_COLUMNS, prepare
 from benchmark.config import Config, load_config
 from benchmark.console import open_console
 from benchmark.events import Silent
 from benchmark.prediction import predict_split
-from benchmark.runs import replacing, write_frame
+from benchmark.runs import replacing, write_frame, write_json, write_text
 from benchmark.training import TrainingData, train_network
 from cxr.policy import targets
 
@@ -117,6 +119,25 @@ def train_one(work: Path, cell: str, seed: int) -> None:
     write_frame(_scores(work, cell, seed), scores)
 
 
+def write_results(work: Path, folder: Path) -> None:
+    """Compare what is trained so far; write remedies.csv, remedies.json and README.md."""
+    done = {(c, s) for c in CELLS for s in SEEDS if _scores(work, c, s).exists()}
+    cells = [cell for cell in CELLS if (cell, SEEDS[0]) in done]
+    if len(cells) < 2 or next(iter(CELLS)) not in cells:
+        raise SystemExit("Too few cells are trained; go on with `study.py train WORK`.")
+    scores = {key: pd.read_parquet(_scores(work, *key)) for key in sorted(done)}
+    cases = pd.read_parquet(work / "cases.parquet")
+    table, about = read(cases, scores, cells)
+    about["cases"] = {
+        str(split): {"images": len(rows), "patients": int(rows["patient_id"].nunique())}
+        for split, rows in cases.groupby("split")
+    }
+    table.to_csv(folder / "remedies.csv", index=False, float_format="%.6g")
+    told = {"settings": SETTINGS, "differs": CELLS, "config": _config().as_json(), **about}
+    write_json(folder / "remedies.json", {"synthetic": True, **told})
+    write_text(folder / "README.md", readme(table, about, PLAN, len(CELLS), len(SEEDS)))
+
+
 def _config() -> Config:
     return load_config(preset="synthetic", overrides=SETTINGS)
 
@@ -137,6 +158,8 @@ def main() -> None:
         train(given.work, given.jobs)
     elif given.step == "one":
         train_one(given.work, given.task[0], int(given.task[1]))
+    else:
+        write_results(given.work, Path(__file__).parent)
 
 
 if __name__ == "__main__":

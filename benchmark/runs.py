@@ -175,8 +175,15 @@ def write_json(path: Path, values: Mapping[str, Any] | list[Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the content of a JSON file."""
-    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    """Return the content of a JSON file.
+
+    Raises:
+        InputError: it was cut off, or is no JSON for another reason.
+    """
+    try:
+        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON ({error}); restore it or run again.") from error
     return values
 
 

@@ -113,6 +113,8 @@ def command(
       group = "all"             # or a subgroup, as "sex=F"
       min = 0.75                # a floor; max = 0.2 is a ceiling
       on = "estimate"           # or "low", "high": the interval's end
+      operating_point = ""      # the fixed threshold; or a rule, as "youden", "sensitivity>=0.9"
+      labels = "report"         # or "truth"; level = "study" for studies in place of images
       allow_inconclusive = false
       [baseline]
       margin = 0.05

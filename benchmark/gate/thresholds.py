@@ -6,6 +6,8 @@ metric = "auroc"            # or any of metrics.json, or hit_rate, iou, dice of 
 observation = "macro"       # or micro, weighted, an observation, or "*": each of them
 group = "all"               # or a subgroup that the run evaluated
 labels = "report"           # or "truth", where the truth is known
+level = "image"             # or "study", where the run has studies of several images
+operating_point = ""        # the fixed threshold; or a rule, such as "youden", of the run's config
 among = "present"           # localization: every image with the finding, or those "correct"
 min = 0.75                  # a floor; or max, a ceiling; or both
 on = "estimate"             # or "low", "high": the end of the interval that is tested
@@ -26,7 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.evaluation import AGGREGATES
-from benchmark.measures import METRICS
+from benchmark.measures import METRICS, RATES
+from benchmark.points import parse_rule
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
 
@@ -37,6 +40,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "metric": (*METRICS, SUBSET, *LOCALIZATION),
     "observation": (EVERY, *AGGREGATES, *OBSERVATIONS),
     "labels": ("report", "truth"),
+    "level": ("image", "study"),
     "among": ("present", "correct"),
     "on": ("estimate", "low", "high"),
 }
@@ -52,6 +56,8 @@ class Threshold:
     observation: str = "macro"
     group: str = "all"
     labels: str = "report"
+    level: str = "image"
+    operating_point: str = ""
     among: str = "present"
     min: float | None = None
     max: float | None = None
@@ -161,6 +167,22 @@ def _check_type(key: str, value: Any, where: str) -> None:
         raise InputError(f"{where}: {key} is {value!r}; expected {wanted[1]}.")
 
 
+def _check_point(demand: Threshold, where: str) -> None:
+    try:
+        parse_rule(demand.operating_point)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    if demand.metric not in RATES:
+        raise InputError(
+            f"{where}: {demand.metric} depends on no threshold; leave operating_point out."
+        )
+    if (demand.group, demand.labels, demand.level) != ("all", "report", "image"):
+        raise InputError(
+            f"{where}: at {demand.operating_point} the run measures all images against report "
+            "labels alone; leave group, labels and level out."
+        )
+
+
 def _check_sense(demand: Threshold, where: str) -> None:
     low, high = _RANGES.get(demand.metric, (0.0, 1.0))
     bounds = {"min": demand.min, "max": demand.max}
@@ -173,6 +195,8 @@ def _check_sense(demand: Threshold, where: str) -> None:
             )
     if demand.min is not None and demand.max is not None and demand.min > demand.max:
         raise InputError(f"{where}: min {demand.min:g} is above max {demand.max:g}.")
+    if demand.operating_point:
+        _check_point(demand, where)
     if demand.metric == SUBSET and demand.observation != "micro":
         raise InputError(f'{where}: {SUBSET} is over all labels; set observation = "micro".')
     if demand.metric in LOCALIZATION and demand.observation in AGGREGATES:

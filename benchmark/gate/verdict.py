@@ -9,14 +9,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from benchmark.evaluation import AGGREGATES
-from benchmark.gate.thresholds import EVERY, LOCALIZATION, Threshold, nearest
-from benchmark.runs import Run, read_json, read_run
+from benchmark.gate.numbers import metric_words, read_numbers
+from benchmark.gate.thresholds import EVERY, Threshold, nearest
+from benchmark.runs import Run, read_run
 from cxr.errors import InputError
 from cxr.estimates import Estimate
-from cxr.observations import OBSERVATIONS
 
 PASS, FAIL, INCONCLUSIVE = "pass", "fail", "inconclusive"
 CANNOT_COMPARE = "cannot compare"
@@ -135,74 +133,15 @@ def _checks(run: Run, demand: Threshold) -> Iterator[Check]:
         if demand.network not in (EVERY, entry["name"]):
             continue
         folder = run.path / entry["folder"]
-        for observation, found in _numbers(folder, demand):
+        for observation, found in read_numbers(folder, demand):
             yield Check(
                 network=entry["name"],
                 seed=int(entry["seed"]),
                 group=demand.group,
                 observation=observation,
-                metric=demand.metric,
+                metric=metric_words(demand),
                 demand=demand.words,
                 found=found,
                 verdict=judge(found, demand),
                 allowed=demand.allow_inconclusive,
             )
-
-
-def _numbers(folder: Path, demand: Threshold) -> Iterator[tuple[str, Estimate]]:
-    """Yield each observation (or aggregate) that `demand` is about, with its number."""
-    if demand.metric in LOCALIZATION:
-        table, where = _localization(folder, demand)
-    else:
-        table, where = _metrics(folder, demand)
-    wanted = [demand.observation]
-    if demand.observation == EVERY:
-        wanted = [name for name in OBSERVATIONS if name in table]
-        if not wanted:
-            raise InputError(f"{where} has no observation with {demand.metric} to test.")
-    for observation in wanted:
-        if observation not in table:
-            raise InputError(f"{where} has no '{observation}'{nearest(observation, table)}")
-        values = table[observation]
-        if demand.metric not in values:
-            raise InputError(
-                f"{where} has no metric '{demand.metric}'; was it written by an older version?"
-            )
-        yield observation, Estimate.from_json(values[demand.metric])
-
-
-def _localization(folder: Path, demand: Threshold) -> tuple[dict[str, Any], str]:
-    path = folder / "localization.json"
-    if not path.is_file():
-        raise InputError(
-            f"{path} is not there, so {demand.metric} can't be tested; the run's data has no "
-            "lesion outlines."
-        )
-    table = {
-        name: values[demand.among]
-        for name, values in read_json(path)["observations"].items()
-        if demand.among in values
-    }
-    return table, str(path)
-
-
-def _metrics(folder: Path, demand: Threshold) -> tuple[dict[str, Any], str]:
-    """The numbers of a group at the level and operating point of metrics.json."""
-    if not (folder / "metrics.json").is_file():
-        raise InputError(f"{folder} has no metrics.json; was the run finished?")
-    main = read_json(folder / "metrics.json")
-    alike = ("level", "uncertain", "operating_point")
-    groups: dict[str, tuple[Path, dict[str, Any]]] = {}
-    for path in sorted(folder.glob("metrics*.json")):
-        document = read_json(path)
-        if document["labels"] == demand.labels and all(document[k] == main[k] for k in alike):
-            groups[document["group"]] = (path, document)
-    if not groups:
-        raise InputError(f"{folder} has no metrics against labels '{demand.labels}'.")
-    if demand.group not in groups:
-        raise InputError(
-            f"{folder} has no metrics of group '{demand.group}'{nearest(demand.group, groups)}"
-        )
-    path, document = groups[demand.group]
-    averages = {name: document[name] for name in AGGREGATES}
-    return {**document["observations"], **averages}, str(path)

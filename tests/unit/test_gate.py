@@ -223,6 +223,19 @@ def test_thresholds_are_read_with_their_defaults(tmp_path: Path) -> None:
             "expected true or false",
         ),
         ('[[threshold]]\nmetric = "hit_rate"\nmin = 0.5', "hit_rate has no macro value"),
+        ('[[threshold]]\nmetric = "f1"\nlevel = "studies"\nmin = 0.5', "did you mean 'study'"),
+        (
+            '[[threshold]]\nmetric = "f1"\noperating_point = "yuden"\nmin = 0.5',
+            "threshold 1: operating point 'yuden' is unknown; did you mean 'youden'",
+        ),
+        (
+            '[[threshold]]\nmetric = "auroc"\noperating_point = "youden"\nmin = 0.5',
+            "auroc depends on no threshold; leave operating_point out",
+        ),
+        (
+            '[[threshold]]\nmetric = "f1"\noperating_point = "youden"\ngroup = "sex=F"\nmin = 0.5',
+            "measures all images against report labels alone",
+        ),
         ('[[threshold]]\nmetric = "subset_accuracy"\nmin = 0.5', 'set observation = "micro"'),
     ],
 )
@@ -331,3 +344,53 @@ def test_another_operating_point_is_not_mistaken_for_the_main_one(
         write_json(target / f"metrics.z-{value}.json", other)
     (check,) = check_run(folder, [Threshold("auroc", network="densenet121", min=0.5)]).checks
     assert check.found == Estimate.from_json(document["macro"]["auroc"])
+
+
+def test_a_rule_and_the_study_level_can_be_gated(run: Path, tmp_path: Path) -> None:
+    """A demand at a rule's thresholds, or by study, reads those documents and says so."""
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    target = folder / "densenet121" / "seed-0"
+    document = json.loads((target / "metrics.json").read_text())
+    at = Estimate(0.61, 0.5, 0.7, "made up").as_json()
+    by = Estimate(0.91, 0.8, 0.95, "made up").as_json()
+    write_json(
+        target / "operating-points" / "sensitivity-0-9.json",
+        document | {"operating_point": "sensitivity>=0.9", "macro": {"f1": at}},
+    )
+    write_json(target / "metrics.study.json", document | {"level": "study", "macro": {"f1": by}})
+    demands = (
+        Threshold("f1", network="densenet121", min=0.6, operating_point="sensitivity>=0.9"),
+        Threshold("f1", network="densenet121", min=0.6, level="study"),
+    )
+    checks = check_run(folder, demands).checks
+    assert [(check.metric, check.found.estimate) for check in checks] == [
+        ("f1 at sensitivity>=0.9", 0.61),
+        ("f1 by study", 0.91),
+    ]
+    with pytest.raises(InputError, match="the run chose no thresholds by youden"):
+        check_run(folder, [Threshold("f1", min=0.5, operating_point="youden")])
+    with pytest.raises(InputError, match="has no metrics by study against labels 'truth'"):
+        check_run(folder, [Threshold("f1", min=0.5, level="study", labels="truth")])
+
+
+def _edited(run: Path, folder: Path, change) -> Path:
+    """A copy of the run with its first network's metrics.json changed."""
+    shutil.copytree(run, folder)
+    path = folder / "densenet121" / "seed-0" / "metrics.json"
+    path.write_text(change(path.read_text()))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text[:100], r"metrics\.json is no JSON"),
+        (lambda text: "{}", r"metrics\.json lacks 'labels'"),
+        (lambda text: text.replace('"macro"', '"makro"'), "lacks 'macro'"),
+    ],
+)
+def test_broken_metrics_are_one_sentence(run: Path, tmp_path: Path, change, message: str) -> None:
+    """A metrics file that was cut off or edited is refused, never passed."""
+    with pytest.raises(InputError, match=message):
+        check_run(_edited(run, tmp_path / "run", change), [Threshold("auroc", min=0.5)])

@@ -111,7 +111,7 @@ def _ascending(band: str) -> tuple[int, bool, str]:
 def _devices(evidence: Evidence) -> Breakdown:
     makers = evidence.value(f"{DATA}.devices")
     if not isinstance(makers, dict) or not makers:
-        missing = f"{words.NOT_PROVIDED}: the images have no DICOM headers"
+        missing = f"{words.NOT_PROVIDED}: the run counted none in DICOM headers"
         return Breakdown("X-ray devices", (), missing)
     rows = tuple(
         (str(maker), ((number(evidence, f"{DATA}.devices.{key(str(maker))}"), Number("")),))
@@ -144,7 +144,7 @@ def build_cohort_facts(evidence: Evidence) -> tuple[Fact, ...]:
 def _modalities(evidence: Evidence) -> str:
     found = evidence.value(f"{DATA}.modalities")
     if not isinstance(found, dict) or not found:
-        return f"{words.NOT_PROVIDED}: the images have no DICOM headers"
+        return f"{words.NOT_PROVIDED}: the run counted none in DICOM headers"
     return ", ".join(f"{name} ({words.count(count)} images)" for name, count in found.items())
 
 

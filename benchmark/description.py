@@ -9,6 +9,7 @@ import pandas as pd
 from benchmark.cohorts import LABEL_COLUMNS, Prepared
 from benchmark.config import Config
 from benchmark.differences import differences_from_study
+from benchmark.headers import describe_ages
 from benchmark.provenance import provenance
 from benchmark.runs import SCHEMA, Run, read_json
 from cxr.dicom import PREPROCESSING_VERSION
@@ -64,7 +65,9 @@ def describe_run(
             "restricted": cohort.restricted,
             "notes": dict(cohort.notes),
         },
-        "data": describe_data(data.cases, cohort.exclusions),
+        "data": describe_data(data.cases, cohort.exclusions)
+        | data.headers
+        | describe_ages(cohort.table.drop_duplicates("patient_id")["age"]),
         "labels": {
             "source": cohort.label_source,
             "labeler_version": labeler_version() if cohort.label_source == "report" else None,

@@ -146,6 +146,7 @@ def comparison_page(document: Mapping[str, Any]) -> str:
         paper=False,
         card={
             "comparison": comparison,
+            "external": None,
             "summary": {"seeds": told},
             "results": {"threshold": document["operating_point"]},
             "synthetic": document.get("synthetic", False),

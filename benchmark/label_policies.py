@@ -4,7 +4,6 @@ What a hedged report and an unmentioned observation count as moves an AUROC with
 the network. Each observation's range over the policies says how far.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmark.areas import area_of, mean_area
 from benchmark.config import EvaluationConfig
 from benchmark.evaluation import (
     NO_SCORES,
@@ -23,21 +23,11 @@ from benchmark.evaluation import (
     support,
     too_few,
 )
-from benchmark.measures import AREA_METHOD
 from cxr.estimates import Estimate
-from cxr.metrics import auroc_score
 from cxr.observations import OBSERVATIONS
-from cxr.statistics import (
-    area_freedom,
-    auroc_interval,
-    clustered_aurocs,
-    logit_interval,
-    pooled_freedom,
-)
 
 Floats = NDArray[np.float64]
 FILE = "policies.json"
-MACRO_METHOD = "sum of the patients' influences on the AUROCs, logit t"
 
 
 @dataclass(frozen=True)
@@ -111,46 +101,22 @@ def _under(
     patients = cases["patient_id"].to_numpy(str)
     everyone = np.unique(patients)
     entries: dict[str, Any] = {}
-    areas, influences, freedoms = [], [], []
+    areas = []
     for place, name in enumerate(OBSERVATIONS):
         told = support(cases, key, place)
         entry = {kind: told[kind] for kind in ("positives", "negatives", "positive_patients")}
-        rows = key.counted[:, place]
-        scores = logits[rows, place]
         reason = NO_SCORES if np.isnan(logits[:, place]).any() else None
         reason = reason or too_few(told, settings.min_patients)
         if reason is not None:
             entries[name] = entry | {"auroc": Estimate.missing(reason).as_json()}
             continue
-        found = clustered_aurocs(key.present[rows, place], scores, patients[rows])
-        ends = auroc_interval(found)
-        value = auroc_score(key.present[rows, place], scores)  # to the last digit of metrics.json
-        area = Estimate(value, ends.low, ends.high, AREA_METHOD)
-        entries[name] = entry | {"auroc": area.as_json()}
-        influence = np.zeros(len(everyone))
-        influence[np.searchsorted(everyone, np.unique(patients[rows]))] = found.influence[:, 0]
-        areas.append(area.estimate)
-        influences.append(influence)
-        freedoms.append(area_freedom(found, found.influence[:, 0]))
-    return entries, _mean(areas, influences, freedoms)
-
-
-def _mean(
-    areas: Sequence[float], influences: Sequence[Floats], freedoms: Sequence[float]
-) -> dict[str, Any]:
-    """The mean AUROC with an interval: what each patient moves it by, over all observations."""
-    if not areas:
-        missing = Estimate.missing("no observation is estimable")
-        return {"auroc": missing.as_json(), "over": 0}
-    value, moved = float(np.mean(areas)), np.mean(influences, axis=0)
-    error = math.sqrt(float((moved**2).sum()) * len(moved) / (len(moved) - 1))
-    variances = np.array([float((one**2).sum()) for one in influences])
-    if not 0 < value < 1 or error == 0:
-        estimate = Estimate(value, reason="no interval: every case is ranked alike")
-    else:
-        ends = logit_interval(value, error, pooled_freedom(variances, np.array(freedoms)))
-        estimate = Estimate(value, ends.low, ends.high, MACRO_METHOD)
-    return {"auroc": estimate.as_json(), "over": len(areas)}
+        rows = key.counted[:, place]
+        area = area_of(key.present[rows, place], logits[rows, place], patients[rows], everyone)
+        entries[name] = entry | {"auroc": area.estimate.as_json()}
+        areas.append(area)
+    mean = mean_area(areas)
+    macro = mean.estimate if mean else Estimate.missing("no observation is estimable")
+    return entries, {"auroc": macro.as_json(), "over": len(areas)}
 
 
 def _range(estimates: Sequence[dict[str, Any]]) -> dict[str, float | None]:

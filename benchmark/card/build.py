@@ -35,6 +35,7 @@ from benchmark.card.explanations import (
     build_map_gains,
     build_trust,
 )
+from benchmark.card.external import build_external
 from benchmark.card.forest import forest_chart
 from benchmark.card.groups import build_groups
 from benchmark.card.ladder import build_ladder
@@ -152,6 +153,7 @@ def build_card(run_folder: Path) -> Card:
         policies=build_policies(evidence, checkpoints),
         policy_names=policy_names(),
         comparison=comparison,
+        external=build_external(evidence, checkpoints),
         forest=charts.forest,
         training_curves=charts.training,
         roc=charts.roc,

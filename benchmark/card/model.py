@@ -190,6 +190,28 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class ExternalRow:
+    """One observation in the run and on another collection; a row per checkpoint."""
+
+    observation: str
+    slug: str
+    rows: tuple[tuple[Checkpoint, Number, Number, Number, Number], ...]
+    """Checkpoint, AUROC in the run, AUROC here, difference, p."""
+
+
+@dataclass(frozen=True)
+class External:
+    """What the networks lose on another collection than their run's."""
+
+    run: str
+    cohort: str
+    images: Number
+    patients: Number
+    words: tuple[str, ...]
+    rows: tuple[ExternalRow, ...]
+
+
+@dataclass(frozen=True)
 class FlowBox:
     """A box of the flow diagram; `counts` and, under it, what was left out."""
 
@@ -503,6 +525,7 @@ class Card:
     policies: tuple[PolicyRow, ...]
     policy_names: tuple[str, ...]
     comparison: Comparison | None
+    external: External | None
     forest: Chart | None
     training_curves: tuple[Chart, ...]
     roc: tuple[Chart, ...]

@@ -18,6 +18,7 @@ from benchmark.card.model import (
     Summary,
 )
 from benchmark.evidence import Evidence
+from benchmark.transfer import FILE as EXTERNAL
 
 HINT = f"{words.NOT_PROVIDED}; state it in card.toml in the run folder"
 OWNER = (
@@ -81,7 +82,8 @@ def build_summary(
     cohort = evidence.value("run.json#cohort.name") or words.NOT_PROVIDED
     strongest, weakest, missing = _ranked(results)
     gate, state = _gate(evidence)
-    how = "trained and tested" if evidence.trained_here else "trained elsewhere and tested here"
+    elsewhere = not evidence.trained_here or evidence.document(EXTERNAL) is not None
+    how = "trained elsewhere and tested here" if elsewhere else "trained and tested"
     return Summary(
         what=(
             f"{names}, {how} under one protocol to tell which of 14 observations "

@@ -17,7 +17,14 @@ from torch import Tensor, nn
 
 from benchmark.config import EvaluationConfig
 from cxr.estimates import Estimate
-from cxr.faithfulness import deletion_drops, distinctness, map_correlation, randomized_copy
+from cxr.faithfulness import (
+    deletion_drops,
+    distinctness,
+    map_correlation,
+    randomized_copy,
+    retained_scores,
+    road_scores,
+)
 from cxr.heatmaps import centre_map, is_blank
 from cxr.localization import mean_estimate
 from cxr.observations import NO_FINDING, OBSERVATIONS
@@ -74,6 +81,20 @@ CHECKS: tuple[Check, ...] = (
         "deletion_centre",
         "How much more does the score fall (logits) when what the map marks is blurred, than "
         "when the middle is?",
+        0.0,
+        "above",
+    ),
+    Check(
+        "road",
+        "How much more does the score fall (logits) when what the map marks most is lost and "
+        "filled in from around it, than what it marks least?",
+        0.0,
+        "above",
+    ),
+    Check(
+        "sufficiency",
+        "How much higher is the score (logits) when all is blurred but what the map marks, than "
+        "all but random places?",
         0.0,
         "above",
     ),
@@ -164,15 +185,22 @@ def _measure(
     def falls(ranking: np.ndarray) -> NDArray[np.float64]:
         return deletion_drops(model, images, indices.tolist(), ranking)
 
-    fall = falls(explainer.resize(own, size))
+    def kept(ranking: np.ndarray) -> NDArray[np.float64]:
+        return retained_scores(model, images, indices.tolist(), ranking)
+
+    pixels = explainer.resize(own, size)
+    fall = falls(pixels)
+    random = _random_maps(images, rng)
     centre = np.repeat(centre_map(size)[None], len(images), axis=0)
     return {
         "randomized_head": alike(random_network(head), images),
         "randomized_network": alike(random_network(None), images),
         "observations": distinctness(maps),
         "noise": alike(explainer, noisy),
-        "deletion_random": fall - falls(_random_maps(images, rng)),
+        "deletion_random": fall - falls(random),
         "deletion_centre": fall - falls(centre),
+        "road": road_scores(model, images, indices.tolist(), pixels, rng=rng),
+        "sufficiency": kept(pixels) - kept(random),
         "blank": is_blank(own).astype(float),
     }
 

@@ -4,17 +4,23 @@
   the trained weights are replaced by random ones does not explain the trained network.
 * Deletion (Petsiuk et al. 2018, BMVC, arXiv:1806.07421): where the map is right, blurring what
   it ranks highest lowers the score more than blurring elsewhere.
+* ROAD (Rong et al. 2022, ICML, arXiv:2202.00449): as deletion, but pixels are filled in from
+  around them, so that the hole itself tells the network nothing.
+* Sufficiency: what the map ranks highest, with all else blurred, keeps the score.
 * Stability: a little noise should not move the map.
 * Distinctness: one observation's map should not be another's (a fault reported of peers).
 """
 
 import copy
+import itertools
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csc_matrix
+from scipy.sparse.linalg import splu
 from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -138,6 +144,129 @@ def deletion_drops(
             falls.append((before - after).double().cpu().numpy())
     fall: NDArray[np.float64] = np.mean(falls, axis=0)
     return np.where(is_blank(maps), 0.0, fall)
+
+
+def retained_scores(
+    model: nn.Module,
+    images: Tensor,
+    indices: Sequence[int],
+    maps: np.ndarray,
+    *,
+    share: float = 0.3,
+) -> NDArray[np.float64]:
+    """Return each logit when all is blurred but what its map ranks highest.
+
+    Args:
+        model: a network; it is run in evaluation mode and left as it was.
+        images: (n, 3, H, W) float on the model's device.
+        indices: n outputs, one for each image.
+        maps: (n, H, W) float, one for each image; pixels of equal rank go in reading order.
+        share: of the pixels to keep.
+
+    Returns:
+        (n,) float; for a blank map, which ranks nothing, that of the wholly blurred image.
+    """
+    blurred = _blurred(images)
+    kept = _highest(maps, share) & ~is_blank(maps)[:, None, None]
+    mask = torch.from_numpy(kept).to(images.device)[:, None]
+    with evaluating(model), torch.no_grad():
+        after = model(torch.where(mask, images, blurred))
+    rows = torch.arange(len(images))
+    result: NDArray[np.float64] = after[rows, indices].double().cpu().numpy()
+    return result
+
+
+def road_scores(
+    model: nn.Module,
+    images: Tensor,
+    indices: Sequence[int],
+    maps: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    shares: Sequence[float] = (0.1, 0.3),
+) -> NDArray[np.float64]:
+    """Return how much more it costs to lose what a map ranks highest than what it ranks lowest.
+
+    Args:
+        model: a network; it is run in evaluation mode and left as it was.
+        images: (n, 3, H, W) float on the model's device.
+        indices: n outputs, one for each image.
+        maps: (n, H, W) float, one for each image; pixels of equal rank go in reading order.
+        rng: for the noise of the filling.
+        shares: of the pixels to lose.
+
+    Returns:
+        (n,) float: half of (logit without the lowest - logit without the highest), averaged
+        over `shares`. About 0 where the ranking tells nothing, and 0 for a blank map.
+
+    Source: Rong et al. 2022, ICML; both orders combined, as in section 5.
+    """
+    rows = torch.arange(len(images))
+    gaps = []
+    with evaluating(model), torch.no_grad():
+        for share in shares:
+            left = [
+                model(impute(images, _highest(ranking, share), rng=rng))[rows, indices]
+                for ranking in (-maps, maps)
+            ]
+            gaps.append(((left[0] - left[1]) / 2).double().cpu().numpy())
+    gap: NDArray[np.float64] = np.mean(gaps, axis=0)
+    return np.where(is_blank(maps), 0.0, gap)
+
+
+def impute(
+    images: Tensor, lost: NDArray[np.bool_], *, rng: np.random.Generator, noise: float = 0.01
+) -> Tensor:
+    """Return images with lost pixels filled in from around them, and a little noise on those.
+
+    Every lost pixel is the mean of its eight neighbours, lost ones too: the four beside it count
+    twice as much as the four at its corners.
+
+    Args:
+        images: (n, C, H, W) float.
+        lost: (n, H, W) bool.
+        rng: for the noise.
+        noise: its standard deviation; without it a network could tell what was filled in.
+
+    Source: Rong et al. 2022, ICML, section 4.2 (noisy linear imputation).
+    """
+    filled = images.detach().cpu().double().numpy().copy()
+    for image, holes in zip(filled, lost, strict=True):
+        if holes.any():
+            image[:, holes] = _solved(image, holes)
+            image[:, holes] += noise * rng.standard_normal(image[:, holes].shape)
+    return torch.from_numpy(filled).to(images)
+
+
+def _solved(image: NDArray[np.float64], holes: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return (C, lost) values that are the weighted means of their neighbours.
+
+    Beyond the edge there is no neighbour, and the others count for more.
+    """
+    number = np.full(holes.shape, -1)
+    number[holes] = np.arange(np.count_nonzero(holes))
+    rows, columns = np.nonzero(holes)
+    count = len(rows)
+    known = np.zeros((count, image.shape[0]))
+    total = np.zeros(count)
+    entries: list[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]] = []
+    for down, across in itertools.product((-1, 0, 1), repeat=2):
+        if not (down or across):
+            continue
+        weight = 1.0 if down and across else 2.0
+        y, x = rows + down, columns + across
+        inside = np.flatnonzero((y >= 0) & (y < holes.shape[0]) & (x >= 0) & (x < holes.shape[1]))
+        total[inside] += weight
+        neighbour = number[y[inside], x[inside]]
+        seen = inside[neighbour < 0]
+        known[seen] += weight * image[:, y[seen], x[seen]].T
+        unseen = inside[neighbour >= 0]
+        entries.append((unseen, neighbour[neighbour >= 0], np.full(len(unseen), -weight)))
+    entries.append((np.arange(count), np.arange(count), total))
+    row, column, value = (np.concatenate(part) for part in zip(*entries, strict=True))
+    system = csc_matrix((value, (row, column)), shape=(count, count))
+    solution: NDArray[np.float64] = splu(system).solve(known).T
+    return solution
 
 
 def _highest(maps: np.ndarray, share: float) -> NDArray[np.bool_]:

@@ -5,7 +5,15 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torchvision import models
 
-from cxr.faithfulness import deletion_drops, distinctness, map_correlation, randomized_copy
+from cxr.faithfulness import (
+    deletion_drops,
+    distinctness,
+    impute,
+    map_correlation,
+    randomized_copy,
+    retained_scores,
+    road_scores,
+)
 from cxr.saliency import explain
 
 torch.set_num_threads(1)
@@ -92,3 +100,63 @@ def test_deleting_by_a_blank_map_changes_nothing():
     """A blank map ranks no pixel, so nothing is deleted and nothing falls."""
     images = torch.rand(1, 3, 16, 16)
     assert deletion_drops(CornerBrightness(), images, [1], np.zeros((1, 16, 16))).tolist() == [0]
+
+
+def corner_map(size: int = 32) -> np.ndarray:
+    """A map of the upper left quarter, where output 0 of `CornerBrightness` looks."""
+    map_ = np.zeros((size, size))
+    map_[: size // 2, : size // 2] = 1
+    return map_
+
+
+def test_filling_in_agrees_with_pytorch_grad_cam(rng):
+    """Without noise the filling is the library's, to its rounding, edges and corners included."""
+    from pytorch_grad_cam.metrics.road import NoisyLinearImputer
+
+    image = torch.rand(3, 20, 24, generator=torch.Generator().manual_seed(0))
+    lost = rng.random((20, 24)) < 0.4
+    theirs = NoisyLinearImputer(noise=0)(image, torch.from_numpy(~lost).float())
+    ours = impute(image[None], lost[None], rng=rng, noise=0)[0]
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert torch.equal(ours[:, ~torch.from_numpy(lost)], image[:, ~torch.from_numpy(lost)])
+
+
+def test_one_lost_pixel_is_the_weighted_mean_around_it(rng):
+    """A neighbour beside it counts twice as much as one at a corner."""
+    image = torch.arange(9.0).reshape(1, 1, 3, 3)
+    image[0, 0, 0, 0] = 12
+    lost = np.zeros((1, 3, 3), bool)
+    lost[0, 1, 1] = True
+    filled = impute(image, lost, rng=rng, noise=0)
+    assert filled[0, 0, 1, 1] == pytest.approx((2 * (1 + 3 + 5 + 7) + 12 + 2 + 6 + 8) / 12)
+
+
+def test_road_is_high_where_the_map_is_right_and_nothing_for_a_blank_one(rng):
+    """Losing what the map marks costs more where it marks what the network looks at."""
+    images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0)) + 1
+    images[:, :, :16, :16] += 3 * torch.rand(4, 3, 16, 16)
+    # brightness that neighbours can't restore: every other pixel of the corner
+    images[:, :, :16:2, :16:2] += 5
+    right = images.mean(1).numpy() * corner_map()
+    scores = road_scores(CornerBrightness(), images, [0] * 4, right, rng=rng)
+    assert (scores > 0.1).all()
+    wrong = road_scores(CornerBrightness(), images, [0] * 4, -right + 100, rng=rng)
+    assert (wrong < -0.1).all()
+    blank = road_scores(CornerBrightness(), images, [0] * 4, np.zeros((4, 32, 32)), rng=rng)
+    assert not blank.any()
+
+
+def test_what_the_map_marks_is_enough_where_it_is_right():
+    """Kept bright pixels keep the score; a blank map keeps nothing."""
+    images = torch.zeros(2, 3, 32, 32)
+    images[:, :, :8, :8] = 1
+    map_ = np.zeros((2, 32, 32))
+    map_[:, :8, :8] = 1
+    model, indices = CornerBrightness(), [0, 0]
+    kept = retained_scores(model, images, indices, map_, share=0.0625)
+    blurred = retained_scores(model, images, indices, np.zeros((2, 32, 32)))
+    elsewhere = retained_scores(model, images, indices, map_[:, ::-1, ::-1].copy(), share=0.0625)
+    assert (kept > blurred).all()
+    assert (kept > elsewhere).all()
+    whole = retained_scores(model, images, indices, map_, share=1)
+    np.testing.assert_allclose(whole, model(images)[:, 0])

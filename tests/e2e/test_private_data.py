@@ -17,7 +17,7 @@ def archive(tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
     rows = ["image_path,patient_id,report"]
-    for number in range(24):
+    for number in range(40):
         path = write_dicom(
             folder / f"{number}.dcm",
             phantom(64, 64, seed=number),
@@ -29,7 +29,8 @@ def archive(tmp_path):
             ViewPosition="PA",
             StudyDescription="Zebrafinch follow-up",
         )
-        rows.append(f"{path.name},p{number // 2},No effusion.")
+        words = "Pulmonary edema." if number // 2 % 2 else "No edema."
+        rows.append(f"{path.name},p{number // 2},FINDINGS: {words}")
     (folder / "5.dcm").write_bytes((folder / "5.dcm").read_bytes()[:3000])
     return table(folder / "list.csv", rows)
 

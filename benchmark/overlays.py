@@ -75,7 +75,8 @@ def stamp(picture: NDArray[np.uint8], words: str) -> NDArray[np.uint8]:
         words: broken into as many lines as they need.
     """
     width = picture.shape[1]
-    font = ImageFont.load_default(max(9, width / 40))
+    size = max(9.0, width / 32)
+    font = ImageFont.load_default(size)
     lines: list[str] = []
     for word in words.split():
         longer = f"{lines[-1]} {word}" if lines else word
@@ -83,7 +84,7 @@ def stamp(picture: NDArray[np.uint8], words: str) -> NDArray[np.uint8]:
             lines[-1] = longer
         else:
             lines.append(word)
-    step = round(1.4 * max(9, width / 40))
+    step = round(1.4 * size)
     band = Image.new("RGB", (width, step * len(lines) + step // 2), _BAND)
     pen = ImageDraw.Draw(band)
     for place, line in enumerate(lines):

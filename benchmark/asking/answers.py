@@ -187,8 +187,8 @@ def _overlay(asked: Asked, case: Case, name: str, cells: np.ndarray) -> NDArray[
     scale = asked.scales[OBSERVATIONS.index(name)]
     full = scale if np.isfinite(scale) and scale > 0 else map_.max()
     heat = np.zeros_like(map_) if is_blank(map_) else map_ / full
-    warned = f" NO VERDICT: {'; '.join(case.warnings)}." if case.warnings else ""
-    return stamp(blend(ground, heat), f"{asked.trained.name} for {name}. {NOTICE}{warned}")
+    warned = f"NO VERDICT: {'; '.join(case.warnings)}. " if case.warnings else ""
+    return stamp(blend(ground, heat), f"{warned}{asked.trained.name} for {name}. {NOTICE}")
 
 
 def _number(value: float) -> float | None:

@@ -7,11 +7,13 @@ written for an input that can't be read to its end; iterating then streams it.
 import codecs
 import csv
 import gzip
+import os
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO, cast
@@ -43,7 +45,7 @@ class Reports:
         name: for messages.
         id_names: columns of ids.
         count: how many reports it holds.
-        digest: of ids and sizes; tells whether an interrupted job may go on.
+        digest: of ids and texts; tells whether an interrupted job may go on.
         read: starts to read the reports from the first.
     """
 
@@ -94,13 +96,14 @@ def open_reports(
 
 def _checked(reports: Reports) -> Reports:
     """Read everything once: counts, finds what can't be read and ids that repeat."""
-    keys = np.fromiter(
-        (
-            int.from_bytes(blake2b("\0".join(r.ids).encode(), digest_size=8).digest())
-            for r in reports
-        ),
-        dtype=np.uint64,
-    )
+    whole = blake2b(digest_size=8)
+
+    def key(report: Report) -> int:
+        ids = "\0".join(report.ids).encode()
+        whole.update(ids + b"\0" + report.text.encode("utf-8", "surrogatepass") + b"\0")
+        return int.from_bytes(blake2b(ids, digest_size=8).digest())
+
+    keys = np.fromiter(map(key, reports), dtype=np.uint64)
     if not keys.size:
         raise InputError(f"{reports.name}: holds no reports; give a CSV with a header and rows.")
     ordered, counts = np.unique(keys, return_counts=True)
@@ -112,8 +115,7 @@ def _checked(reports: Reports) -> Reports:
             f"{reports.name}: report {place + 1} has the ids of an earlier one ({named}); "
             "every report needs ids of its own (--id-column names the columns)."
         )
-    digest = blake2b(keys.tobytes(), digest_size=8).hexdigest()
-    return Reports(reports.name, reports.id_names, int(keys.size), digest, reports.read)
+    return Reports(reports.name, reports.id_names, int(keys.size), whole.hexdigest(), reports.read)
 
 
 # ---------------------------------------------------------------------- CSV
@@ -234,11 +236,11 @@ def check_encoding(path: Path, encoding: str) -> None:
 
 
 def _open_folder(folder: Path, encoding: str) -> Reports:
-    texts = sorted(folder.rglob("s*.txt"))
-    if texts:
+    texts = _Files(folder, "s*.txt")
+    if any(True for _ in texts):
         return _open_files(texts, "subject_id study_id", _mimic_ids, _text_reader(encoding), folder)
-    pages = sorted(folder.rglob("*.xml"), key=lambda path: (len(path.stem), path.stem))
-    if pages:
+    pages = _Files(folder, "*.xml")
+    if any(True for _ in pages):
         return _open_files(pages, "uid", _openi_ids, _read_openi, folder)
     raise InputError(
         f"{folder}: holds neither MIMIC-CXR's texts (s*.txt) nor Open-i's reports (*.xml), "
@@ -246,8 +248,28 @@ def _open_folder(folder: Path, encoding: str) -> Reports:
     )
 
 
+@dataclass(frozen=True)
+class _Files:
+    """The files below a folder whose names fit a pattern, folder by folder, found as they come.
+
+    A folder's names are sorted, shorter ones first: numbers in their order.
+    """
+
+    folder: Path
+    pattern: str
+
+    def __iter__(self) -> Iterator[Path]:
+        with os.scandir(self.folder) as found:
+            entries = sorted(found, key=lambda entry: (len(entry.name), entry.name))
+        for entry in entries:
+            if entry.is_dir():
+                yield from _Files(Path(entry.path), self.pattern)
+            elif fnmatchcase(entry.name, self.pattern):
+                yield Path(entry.path)
+
+
 def _open_files(
-    paths: list[Path],
+    paths: Iterable[Path],
     id_names: str,
     ids: Callable[[Path], tuple[str, ...]],
     read_one: Callable[[Path], str],

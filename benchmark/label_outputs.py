@@ -52,6 +52,26 @@ def format_evidence(
     return json.dumps(document, ensure_ascii=False) + "\n"
 
 
+def check_outputs(source: Path | None, outputs: Sequence[Path | None]) -> None:
+    """Refuse outputs that can't be written, before any work is done.
+
+    Args:
+        source: the input, unless it is standard input.
+        outputs: the files to write; None for one that is not wanted.
+
+    Raises:
+        InputError: a folder that does not exist, the input itself, one file for two outputs.
+    """
+    wanted = [path for path in outputs if path is not None]
+    for place, path in enumerate(wanted):
+        if not path.parent.is_dir():
+            raise InputError(f"{path}: the folder {path.parent} does not exist; make it first.")
+        if source is not None and path.resolve() == source.resolve():
+            raise InputError(f"{path}: is the input; give the output another name.")
+        if path.resolve() in [other.resolve() for other in wanted[:place]]:
+            raise InputError(f"{path}: is named for two outputs; give each a file of its own.")
+
+
 @dataclass
 class Part:
     """One growing file."""
@@ -100,11 +120,8 @@ class LabelFiles:
         return True
 
     def _start(self, header: str) -> None:
+        check_outputs(None, [part.path for part in self._parts])
         for part in self._parts:
-            if not part.path.parent.is_dir():
-                raise InputError(
-                    f"{part.path}: the folder {part.path.parent} does not exist; make it first."
-                )
             part.part.write_text("", encoding="utf-8")
         self.done = 0
         self.append([header], 0)

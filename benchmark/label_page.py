@@ -124,7 +124,7 @@ def write_page(
         observations=list(enumerate(OBSERVATIONS)),
         reports=shown,
     )
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
+    from benchmark.runs import replacing  # pandas loads with it
+
+    with replacing(path) as part, part.open("w", encoding="utf-8") as file:
         file.writelines(stream)
-    part.replace(path)

@@ -5,13 +5,14 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from benchmark.console import open_console
 from benchmark.label_inputs import Report, Reports, open_reports
 from benchmark.label_job import LabelSettings, explain, label_to_files, label_to_text
-from benchmark.label_outputs import format_evidence, format_header, format_row
+from benchmark.label_outputs import check_outputs, format_evidence, format_header, format_row
 from benchmark.label_page import MOST_REPORTS, write_page
 from cxr.errors import InputError
 from cxr.labeling.reports import SECTION_MODES
@@ -87,6 +88,7 @@ def command(
       echo "No pneumothorax. Small effusion." | cxr-bench label - --why
     """
     _check_encoding_name(encoding)
+    check_outputs(None if source == "-" else Path(source), [output, evidence, html])
     settings = LabelSettings(sections, compat or "")
     if source == "-":
         reports = _standard_input(encoding)
@@ -123,10 +125,12 @@ def _write_files(
 
 def _print(reports: Reports, settings: LabelSettings, *, why: bool, evidence: Path | None) -> None:
     with contextlib.ExitStack() as stack:
-        lines = stack.enter_context(evidence.open("w", encoding="utf-8")) if evidence else None
+        lines = _open_lines(evidence, stack) if evidence else None
         if not why:
             click.echo(format_header(reports.id_names), nl=False)
+        blank = 0
         for report, labels in label_to_text(reports, settings=settings):
+            blank += not report.text.strip()
             if why:
                 click.echo(explain(report, labels, reports.id_names))
             else:
@@ -135,6 +139,15 @@ def _print(reports: Reports, settings: LabelSettings, *, why: bool, evidence: Pa
                 lines.write(
                     format_evidence(reports.id_names, report.ids, labels.values, labels.evidence)
                 )
+    if blank:
+        click.echo(f"{blank:,} of {reports.count:,} reports are blank.", err=True)
+
+
+def _open_lines(path: Path, stack: contextlib.ExitStack) -> TextIO:
+    from benchmark.runs import replacing  # pandas loads with it
+
+    part = stack.enter_context(replacing(path))
+    return stack.enter_context(part.open("w", encoding="utf-8"))
 
 
 def _standard_input(encoding: str) -> Reports:

@@ -57,6 +57,31 @@ def test_files_are_written_and_summed_up(runner, reports, tmp_path):
     assert "Pneumonia: in doubt" in page.read_text()
 
 
+def test_blank_reports_are_counted(runner, tmp_path):
+    """Without a file the number of blank reports is said on standard error."""
+    path = tmp_path / "reports.csv"
+    path.write_text("study_id,text\n1,\n2,Edema.\n")
+    result = runner.invoke(label, [str(path)], catch_exceptions=False)
+    assert result.stdout.splitlines()[1] == "1" + "," * 14
+    assert result.stderr == "1 of 2 reports are blank.\n"
+
+
+def test_evidence_without_a_table_is_written_whole(runner, reports, tmp_path):
+    """Evidence goes to its file while the labels go to standard output."""
+    path = tmp_path / "why.jsonl"
+    runner.invoke(label, [str(reports), "--evidence", str(path)], catch_exceptions=False)
+    assert [json.loads(line)["ids"]["study_id"] for line in path.open()] == ["11", "12"]
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_the_input_is_never_overwritten(runner, reports):
+    """An output that is the input is refused, and the input stays as it was."""
+    before = reports.read_bytes()
+    with pytest.raises(InputError, match="is the input"):
+        runner.invoke(label, [str(reports), "-o", str(reports)], catch_exceptions=False)
+    assert reports.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -10,6 +10,7 @@ import benchmark.label_job as label_job
 from benchmark.events import Silent
 from benchmark.label_inputs import Report, open_reports
 from benchmark.label_job import LabelingError, LabelSettings, label_one, label_to_files
+from benchmark.label_outputs import check_outputs
 from benchmark.label_page import cut_segments, write_page
 from benchmark.label_quality import compare_labels, read_labels
 from cxr.errors import InputError
@@ -196,6 +197,49 @@ def test_a_stopped_job_with_other_settings_starts_anew(table, tmp_path, monkeypa
     settings = LabelSettings(sections="mimic")
     assert label_to_files(reports, out, settings=settings, events=Silent()).resumed == 0
     assert len(out.read_text().splitlines()) == 13
+
+
+def test_a_stopped_job_with_other_texts_starts_anew(table, tmp_path, monkeypatch):
+    """Reports that were changed under the same ids since the stop are labeled again."""
+    monkeypatch.setattr(label_job, "CHUNK", 5)
+    out = tmp_path / "out.csv"
+
+    class Stopping(Silent):
+        def advance(self, count=1, **values):
+            if count:
+                raise KeyboardInterrupt
+
+    rows = "".join(f"{n},Edema.\n" for n in range(12))
+    with pytest.raises(KeyboardInterrupt):
+        label_to_files(open_reports(table("uid,text\n" + rows)), out, events=Stopping())
+    changed = open_reports(table("uid,text\n" + rows.replace("0,Edema", "0,Nodule", 1)))
+    assert label_to_files(changed, out, events=Silent()).resumed == 0
+    assert next(csv.DictReader(out.open()))["Lung Lesion"] == "1.0"
+
+
+def test_outputs_that_would_destroy_something_are_refused(tmp_path):
+    """The input, one file for two outputs, and a folder that is not there are refused."""
+    source = tmp_path / "reports.csv"
+    with pytest.raises(InputError, match=r"reports\.csv: is the input; give the output another"):
+        check_outputs(source, [tmp_path / "." / "reports.csv"])
+    with pytest.raises(InputError, match=r"a\.csv: is named for two outputs"):
+        check_outputs(source, [tmp_path / "a.csv", None, tmp_path / "a.csv"])
+    with pytest.raises(InputError, match=r"none does not exist; make it first"):
+        check_outputs(None, [None, tmp_path / "none" / "a.html"])
+    check_outputs(source, [tmp_path / "a.csv", None, tmp_path / "a.html"])
+
+
+def test_files_are_read_in_the_order_of_their_numbers(tmp_path):
+    """Studies come folder by folder, 9 before 10, whatever else lies there."""
+    for name in ("p2/s10.txt", "p2/s9.txt", "p10/s3.txt", "p2/notes.md", "p2/t4.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("Edema.")
+    assert [report.ids for report in open_reports(tmp_path)] == [
+        ("2", "9"),
+        ("2", "10"),
+        ("10", "3"),
+    ]
 
 
 def test_a_missing_folder_for_the_output_is_refused(table, tmp_path):

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import joblib
 import torch
 import torch.utils.deterministic
 from torch import nn
 
+from benchmark.config import TrainingConfig
 from cxr.errors import InputError
 
 _MEMORY: Any = torch.utils.deterministic  # its switch is a property that types don't show
@@ -34,6 +36,27 @@ def resolve_device(name: str) -> torch.device:
             f"{' or '.join(device for device, available in there.items() if available)}."
         )
     return torch.device(name)
+
+
+def settle(settings: TrainingConfig) -> str:
+    """Choose the number of threads, for this process from here on, and say where it computes.
+
+    Torch takes a thread for each processor of the machine. In a container that may use fewer,
+    or where two share a core, more threads wait for each other; so no more are taken than there
+    are cores to use. Fewer, by OMP_NUM_THREADS, stay fewer.
+
+    Returns:
+        A sentence for the user: device, threads, memory layout, precision.
+    """
+    device = resolve_device(settings.device)
+    cores = joblib.cpu_count(only_physical_cores=True)
+    if torch.get_num_threads() > cores:
+        torch.set_num_threads(cores)
+    where = torch.cuda.get_device_name() if device.type == "cuda" else device.type.upper()
+    threads = torch.get_num_threads()
+    counted = f"{threads} thread" if threads == 1 else f"{threads} threads"
+    layout = "channels last" if settings.channels_last else "channels first"
+    return f"Computing on {where}: {counted}, {layout}, {settings.precision}."
 
 
 def check_precision(precision: str, device: torch.device) -> None:

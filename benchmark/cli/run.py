@@ -83,17 +83,19 @@ def command(
         return
 
     from benchmark.console import open_console  # torch loads with the pipeline, not with --help
-    from benchmark.devices import resolve_device
+    from benchmark.devices import resolve_device, settle
     from benchmark.distribution import open_ranks
     from benchmark.pipeline import follow, run
     from benchmark.summary import summary
     from benchmark.trackers import add_tensorboard
 
     with open_ranks(resolve_device(config.training.device)) as ranks:
+        where = settle(config.training)
         if not ranks.first:
             follow(config)
             return
         with open_console() as console:
             events = add_tensorboard(console, tensorboard) if tensorboard else console
+            events.say(where)
             finished = run(config, results=output, events=events)
     click.echo(summary(finished))

@@ -1,10 +1,19 @@
 """Devices, precision and determinism."""
 
+import joblib
 import pytest
 import torch
 from torch import nn
 
-from benchmark.devices import autocast, check_precision, place, reproducible, resolve_device
+from benchmark.config import TrainingConfig
+from benchmark.devices import (
+    autocast,
+    check_precision,
+    place,
+    reproducible,
+    resolve_device,
+    settle,
+)
 from cxr.errors import InputError
 
 CPU = torch.device("cpu")
@@ -74,3 +83,16 @@ def test_reproducible_puts_everything_back(deterministic):
     assert torch.equal(torch.get_rng_state(), before)
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.utils.deterministic.fill_uninitialized_memory == fill
+
+
+@pytest.mark.parametrize(("torchs", "cores", "expected"), [(8, 2, 2), (1, 4, 1), (2, 2, 2)])
+def test_no_more_threads_than_cores(monkeypatch, torchs, cores, expected):
+    """Threads are cut to the cores that may be used, never raised, and told to the user."""
+    threads = [torchs]
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads[0])
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: threads.__setitem__(0, count))
+    monkeypatch.setattr(joblib, "cpu_count", lambda only_physical_cores: cores)
+    words = settle(TrainingConfig(device="cpu", channels_last=False))
+    assert threads == [expected]
+    plural = "" if expected == 1 else "s"
+    assert words == f"Computing on CPU: {expected} thread{plural}, channels first, fp32."

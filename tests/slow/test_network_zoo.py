@@ -1,14 +1,16 @@
-"""Ten networks of torchvision and timm train, go on after an interrupt, and are scored."""
+"""Ten networks of torchvision and timm train, go on after an interrupt, score and export."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from scipy.special import expit
 
 from benchmark.config import TrainingConfig
 from benchmark.devices import place
 from benchmark.events import Silent
+from benchmark.exporting import FORMATS, WithPreprocessing
 from benchmark.prediction import predict
 from benchmark.training import TrainingData, train_network
 from cxr.networks import build_network, target_layer
@@ -79,3 +81,31 @@ def test_network_trains_resumes_and_scores(name, data, tmp_path):
     target_layer(name, model).register_forward_hook(lambda _m, _i, out: maps.append(out.shape))
     model(torch.zeros(1, 3, 64, 64))
     assert maps[0][-1] > 1
+
+
+ALSO_ONNX = ("densenet121", "mobilenet_v3_small", "timm:convnext_atto")
+"""Exporting takes ONNX some ten seconds each; torch's program, of which it is made, one."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_network_is_exported(name, data, tmp_path):
+    """By name alone a network is exported, and the file scores any number of images alike."""
+    if name.startswith("timm:"):
+        pytest.importorskip("timm")
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model = build_network(name).eval()
+    rows = np.arange(3)
+    expected = expit(predict(model, data.pixels, rows, batch_size=4, device=CPU))
+    images = torch.from_numpy(data.pixels[rows].astype(np.float32) / 255)
+    module = WithPreprocessing(model)
+    FORMATS["torch"](module, torch.zeros(2, 64, 64), {}, tmp_path / "network.pt2")
+    program = torch.export.load(tmp_path / "network.pt2").module()
+    np.testing.assert_allclose(program(images).detach(), expected, atol=1e-4)
+    if name in ALSO_ONNX:
+        runtime = pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnxscript")
+        FORMATS["onnx"](module, torch.zeros(2, 64, 64), {}, tmp_path / "network.onnx")
+        session = runtime.InferenceSession(tmp_path / "network.onnx")
+        (scores,) = session.run(["probability"], {"image": images.numpy()})
+        np.testing.assert_allclose(scores, expected, atol=1e-4)

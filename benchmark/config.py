@@ -325,7 +325,9 @@ def _typed(value: Any, wanted: Any, where: str) -> Any:
     if origin is Literal:
         if value not in arguments:
             choices = ", ".join(map(str, arguments))
-            raise InputError(f"{where} is {value!r}; expected one of {choices}.")
+            near = difflib.get_close_matches(str(value), map(str, arguments), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else "."
+            raise InputError(f"{where} is {value!r}; expected one of {choices}{hint}")
         return value
     if origin is types.UnionType:
         return None if value is None else _typed(value, arguments[0], where)

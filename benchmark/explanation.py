@@ -6,7 +6,7 @@ Examples are chosen by score alone, never by how a map looks. Where the cohort i
 radiograph, outline or file name leaves: the map stands on a drawn chest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -87,6 +87,7 @@ def explain_run(
     events: Events,
     fit: Literal["squash", "letterbox"] = "squash",
     marks: Masks | None = None,
+    siblings: Sequence[Callable[[], nn.Module]] = (),
 ) -> None:
     """Write one network's explanations under `folder`.
 
@@ -109,6 +110,7 @@ def explain_run(
         events: told of the progress.
         fit: how images became squares.
         marks: image_id -> "mark" -> where a mark is known to lie that is no finding.
+        siblings: give the same network trained from other seeds.
     """
     cases = cases.reset_index(drop=True)
     placed, train_placed = (_placed(given or {}, fit) for given in (masks, train_masks))
@@ -138,7 +140,7 @@ def explain_run(
         spacing=explainer.spacing / pixels.shape[1],
     )
     write_json(folder / "elsewhere.json", about | {"observations": elsewhere})
-    checks = trust_checks(model, eyes.prepare, cases, scores, eyes.load, evaluation)
+    checks = trust_checks(model, eyes.prepare, cases, scores, eyes.load, evaluation, siblings)
     write_json(folder / "trust.json", about | {"checks": checks})
     examples = choose_examples(
         cases, scores, threshold=evaluation.threshold, count=settings.examples

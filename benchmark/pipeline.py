@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,8 @@ def _explain(work: Run, data: Prepared, config: Config, events: Events) -> None:
         for rows in (split != "train", split == "train")
     )
     marks = _decoded(known_marks(cohort), data.cases["image_id"])
-    device = resolve_device(config.training.device)
+    training = config.training
+    device = resolve_device(training.device)
     for network, seed in _trained(config):
         folder = work.network(network, seed)
         if (folder / "explanations" / "index.json").is_file():
@@ -157,7 +159,7 @@ def _explain(work: Run, data: Prepared, config: Config, events: Events) -> None:
         explain_run(
             network=network,
             seed=seed,
-            model=load_network(network, folder, config.training, device),
+            model=load_network(network, folder, training, device),
             pixels=data.pixels[shown],
             cases=data.cases.iloc[shown],
             logits=read_scores(folder / SCORES)[list(OBSERVATIONS)].to_numpy(float),
@@ -171,6 +173,11 @@ def _explain(work: Run, data: Prepared, config: Config, events: Events) -> None:
             events=events,
             fit=config.image.fit,
             marks=marks,
+            siblings=[
+                partial(load_network, network, work.network(network, other), training, device)
+                for other in training.seeds
+                if other != seed
+            ],
         )
 
 

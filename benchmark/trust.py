@@ -5,7 +5,7 @@ undecided by its interval against a limit that is stated. On each image the map 
 observation with the highest score among those called; No Finding has no place and is left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -103,6 +103,14 @@ CHECKS: tuple[Check, ...] = (
     ),
 )
 
+SEEDS = Check(
+    "seeds",
+    "How alike is the map to those of the same network trained from other seeds?",
+    0.5,
+    "above",
+)
+"""Asked where there are several."""
+
 
 def trust_checks(
     model: nn.Module,
@@ -111,6 +119,7 @@ def trust_checks(
     scores: np.ndarray,
     load: Callable[[np.ndarray], Tensor],
     settings: EvaluationConfig,
+    siblings: Sequence[Callable[[], nn.Module]] = (),
 ) -> list[dict[str, Any]]:
     """Return the "checks" of trust.json.
 
@@ -121,13 +130,18 @@ def trust_checks(
         scores: (cases, 14) float in [0, 1].
         load: positions in `cases` -> (n, 3, H, W) images on the network's device.
         settings: threshold, replicates, seed and support.
+        siblings: give the same network trained from other seeds, one at a time.
     """
+    asked = (*CHECKS, SEEDS) if siblings else CHECKS
     rng = np.random.default_rng(settings.seed)
     rows, indices = sample_calls(cases, scores, threshold=settings.threshold, rng=rng)
     if not len(rows):
         missing = Estimate.missing("no test image on which an observation is called")
-        return [_answer(check, missing) for check in CHECKS]
-    values = _measure(model, prepare, load(rows), indices, rng, settings.seed)
+        return [_answer(check, missing) for check in asked]
+    images = load(rows)
+    values = _measure(model, prepare, images, indices, rng, settings.seed)
+    if siblings:
+        values["seeds"] = _between_seeds(model, siblings, prepare, images, indices)
     patients = cases["patient_id"].to_numpy(str)[rows]
     draws = resample_patients(patients, replicates=settings.replicates, rng=rng)
     return [
@@ -140,7 +154,7 @@ def trust_checks(
                 shares=check.name == "blank",
             ),
         )
-        for check in CHECKS
+        for check in asked
     ]
 
 
@@ -203,6 +217,26 @@ def _measure(
         "sufficiency": kept(pixels) - kept(random),
         "blank": is_blank(own).astype(float),
     }
+
+
+def _between_seeds(
+    model: nn.Module,
+    siblings: Sequence[Callable[[], nn.Module]],
+    prepare: Callable[[nn.Module], Explainer],
+    images: Tensor,
+    indices: np.ndarray,
+) -> NDArray[np.float64]:
+    """Return (n,) mean correlation of each map with the siblings'; NaN where all are blank."""
+    every = np.arange(len(images))
+
+    def maps(network: nn.Module) -> np.ndarray:
+        return prepare(network).maps(images, range(len(OBSERVATIONS)))[every, indices]
+
+    own = maps(model)
+    alike = np.stack([map_correlation(own, maps(sibling())) for sibling in siblings])
+    known = np.isfinite(alike)
+    total = np.where(known, alike, 0).sum(0)
+    return np.divide(total, known.sum(0), out=np.full(len(own), np.nan), where=known.any(0))
 
 
 def _random_maps(images: Tensor, rng: np.random.Generator) -> np.ndarray:

@@ -115,3 +115,30 @@ def test_without_calls_nothing_is_estimable(cases, scores, images):
 def test_a_verdict_needs_the_whole_interval(check, low, high, expected):
     """A check passes or fails only where its whole interval lies on one side of the limit."""
     assert verdict(check, Estimate((low + high) / 2, low, high)) == expected
+
+
+def test_other_seeds_are_asked_where_there_are_some(cases, scores, images):
+    """A twin agrees wholly, a network that looks elsewhere does not, and alone none is asked."""
+
+    class Dark(Bright):
+        def forward(self, given: Tensor) -> Tensor:
+            return super().forward(-given)
+
+    def answer(*siblings) -> dict:
+        checks = trust_checks(
+            Bright(),
+            lambda model: Explainer(model, images[:1]),
+            cases,
+            scores,
+            lambda rows: images[rows] - 1,
+            EvaluationConfig(replicates=100),
+            siblings,
+        )
+        return {check["name"]: check for check in checks}
+
+    assert "seeds" not in answer()
+    twin = answer(Bright)["seeds"]
+    assert twin["value"]["estimate"] == pytest.approx(1)
+    assert twin["verdict"] == "passes"
+    assert answer(Dark)["seeds"]["value"]["estimate"] < 0
+    assert answer(Bright, Dark)["seeds"]["verdict"] == "fails"

@@ -67,9 +67,10 @@
   };
   const csvCell = (cell) => {
     let text = cell ? cell.textContent.replace(/\s+/g, " ").trim().replace(/[↕↑↓]/g, "").trim() : "";
-    if (/^\u2212[\d.]/.test(text)) text = text.replace("\u2212", "-");
+    const plain = text.replaceAll("\u2212", "-");
+    if (/^[+-]?[\d.,]+ ?%?(?:[ (][-\d.,to ()%]*)?$/.test(plain)) text = plain;
     // A spreadsheet would run a cell that starts like a formula.
-    else if (/^[=+\-@\t\r]/.test(text) && !/^[+-]?[\d.]+( \(.*\))?$/.test(text)) text = `'${text}`;
+    else if (/^[=+\-@\t\r\u2212\uff1d\uff0b\uff0d\uff20]/.test(text)) text = `'${text}`;
     return `"${text.replaceAll('"', '""')}"`;
   };
   const csvOf = (table) => {
@@ -114,6 +115,21 @@
     document.execCommand("copy");
     area.remove();
   };
+
+  // Subgroups: one trait at a time.
+  const byGroup = document.getElementById("table-groups");
+  const traits = byGroup ? [...new Set(columns(byGroup)[0].filter((cell) => cell.classList.contains("g")))] : [];
+  if (traits.length > 1) {
+    const choose = make("select", { id: "groups-shown" }, make("option", { value: "", textContent: "All" }));
+    traits.forEach((trait, i) => choose.append(make("option", { value: String(i), textContent: trait.textContent })));
+    choose.addEventListener("change", () => {
+      const top = columns(byGroup)[0];
+      const wanted = (x) => !traits.includes(top[x]) || choose.value === "" || top[x] === traits[Number(choose.value)];
+      for (const grid of [columns(byGroup), ...[...byGroup.tBodies].map(cellsOf)])
+        for (const row of grid) row.forEach((cell, x) => shown(cell, wanted(x)));
+    });
+    byGroup.closest(".scroll").previousElementSibling.prepend(make("label", {}, "Groups by ", choose));
+  }
 
   // One bar for the whole card: which networks, which observations.
   const state = { hidden: new Set(), words: "" };

@@ -6,17 +6,49 @@ from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from benchmark.card import build_card, render_html, render_markdown
+from benchmark.card import build_card, render_chai, render_html, render_markdown
+from benchmark.card.render import render
 from tests.card_fixture import write_run
 
 MARK = "MARKTEXT"
-NOTES = "\n".join(f"{name} = '{MARK}'" for name in ("owner", "contact", "intended_use", "caveats"))
+NOTES = "\n".join(
+    [
+        *(f"{name} = '{MARK}'" for name in ("owner", "contact", "intended_use", "caveats")),
+        f"[[section]]\ntitle = '{MARK}'\ntext = '{MARK}'",
+    ]
+)
+EDGE: dict[str, Any] = {"estimate": 0.5, "low": 0.2, "high": 0.8}
+MEASURED = {name: EDGE for name in ("sensitivity", "specificity", "kappa")}
+READ = {
+    "readers": [{"reader": MARK, "role": MARK, "finished": MARK, "cases": 3, "seconds": 9.5,
+                 "comments": 1, "boxes": 2}],
+    "digest": "0" * 64, "cases": 3, "patients": 3, "sampling": MARK,
+    "weights": {"low": 1.0, "high": 2.0},
+}  # fmt: skip
+REVIEWS: dict[str, Any] = {
+    "review.json": {
+        "blind": [READ | {"observations": {"Edema": {
+            "answers": {"present": 1, "absent": 1, "unsure": 1},
+            "agreement": {"percent": EDGE, "fleiss": EDGE, "gwet": EDGE},
+            "pairs": [{"readers": [MARK, MARK], "kappa": EDGE}],
+            "against": {"labels": MEASURED, "densenet121/seed-0": MEASURED},
+        }}}],
+        "maps": [],
+    },
+    "signoffs.json": [
+        {name: MARK for name in ("name", "role", "date", "decision", "remarks")}
+    ],
+    "history.json": [{"edition": 2, "date": MARK, "why": [MARK]}],
+}  # fmt: skip
+"""What readers' files turn into, every free text of it marked."""
 
 PAYLOADS = st.sampled_from(
     [
@@ -68,6 +100,9 @@ def structure(html: str) -> Structure:
 def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_run(tmp_path_factory.mktemp("run") / "run", images=60, text=MARK)
     (folder / "card.toml").write_text(NOTES)
+    (folder / "reviews").mkdir()
+    for name, content in REVIEWS.items():
+        (folder / "reviews" / name).write_text(json.dumps(content))
     run = json.loads((folder / "run.json").read_text())
     run["networks"][1]["name"] = f"network {MARK}"
     (folder / "run.json").write_text(json.dumps(run))
@@ -77,6 +112,16 @@ def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def harmless(marked: Path) -> Structure:
     return structure(render_html(build_card(marked)))
+
+
+@pytest.fixture(scope="module")
+def harmless_paper(marked: Path) -> Structure:
+    return structure(render(build_card(marked), paper=True))
+
+
+@pytest.fixture(scope="module")
+def harmless_tags(marked: Path) -> list[str]:
+    return _tags(render_chai(build_card(marked)))
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +159,25 @@ def test_text_never_becomes_markup(work: tuple[Path, Path], harmless: Structure,
     hostile = structure(render_html(build_card(put(work, f"{text}x"))))
     assert hostile.elements == harmless.elements
     assert all(address.startswith(("#", "data:image/")) for address in hostile.addresses)
+
+
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(text=HOSTILE)
+def test_text_never_becomes_markup_of_the_pdf_or_the_xml(
+    work: tuple[Path, Path], harmless_paper: Structure, harmless_tags: list[str], text: str
+) -> None:
+    """The page that the PDF is made of keeps its elements, and the XML its elements' names."""
+    card = build_card(put(work, f"{text}x"))
+    hostile = structure(render(card, paper=True))
+    assert hostile.elements == harmless_paper.elements
+    assert all(address.startswith(("#", "data:image/")) for address in hostile.addresses)
+    assert _tags(render_chai(card)) == harmless_tags
+
+
+def _tags(xml: str) -> list[str]:
+    return [element.tag for element in ElementTree.fromstring(xml).iter()]
 
 
 @settings(

@@ -42,7 +42,12 @@ Open = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_run(tmp_path_factory.mktemp("run") / "run")
+    folder = write_run(tmp_path_factory.mktemp("run") / "run")
+    for sex, view in (("F", "PA"), ("M", "AP")):  # a second trait of the subgroups
+        for file in folder.glob(f"*/seed-0/metrics.sex-{sex}.json"):
+            group = json.loads(file.read_text()) | {"group": f"view={view}"}
+            file.with_name(f"metrics.view-{view}.json").write_text(json.dumps(group))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +163,43 @@ def test_the_filter_leaves_what_was_typed(browse: Open) -> None:
         ".filter(e => e.style.display !== 'none').map(e => e.dataset.observation))]"
     )
     assert shown == ["Pneumothorax"]
+
+
+def test_one_trait_of_the_subgroups_is_shown_at_a_time(browse: Open, run: Path) -> None:
+    """Choosing a trait leaves its columns and the names; choosing all brings the rest back."""
+    driver = browse()
+    table = driver.find_element(By.ID, "table-groups")
+
+    def columns() -> list[str]:
+        cells = table.find_elements(By.CSS_SELECTOR, "thead th.g")
+        return [cell.text for cell in cells if cell.is_displayed()]
+
+    assert columns() == ["Sex", "View"]
+    choice = driver.find_element(By.ID, "groups-shown")
+    choice.send_keys("View")
+    assert columns() == ["View"]
+    row = table.find_element(By.CSS_SELECTOR, "tbody tr")
+    shown = [cell for cell in row.find_elements(By.CSS_SELECTOR, "th, td") if cell.is_displayed()]
+    heads = table.find_elements(By.CSS_SELECTOR, "thead tr:last-child th")
+    assert len(shown) == 2 + sum(head.is_displayed() for head in heads)
+    choice.send_keys(Keys.HOME)
+    assert columns() == ["Sex", "View"]
+
+
+def test_formulas_are_copied_as_text(browse: Open) -> None:
+    """A cell that a spreadsheet would run starts with an apostrophe in the copied table."""
+    driver = browse()
+    text = driver.execute_script(
+        "const table = document.getElementById('table-networks');"
+        "const cells = [...table.querySelectorAll('tbody th, tbody td')];"
+        "['=cmd|x', '+SUM(A1)', '-2+3', '@A1', '\\u22121+cmd|x', '\\u22120.05 (\\u22120.1 to 0.2)',"
+        " 'a, \"b\"'].forEach("
+        "(text, i) => { cells[i].textContent = text; });"
+        "return table.csv();"
+    )
+    row = next(csv.reader(io.StringIO(text.split("\r\n", 1)[1])))
+    assert row[:4] == ["'=cmd|x", "'+SUM(A1)", "'-2+3", "'@A1"]
+    assert row[4:] == ["'\u22121+cmd|x", "-0.05 (-0.1 to 0.2)", 'a, "b"', *row[7:]]
 
 
 def test_the_slider_starts_at_the_metrics_own_counts(browse: Open, run: Path) -> None:

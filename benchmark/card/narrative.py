@@ -194,8 +194,8 @@ def build_limits(
     limits += [
         _seeds(evidence),
         "One source of data: nothing is known about other hospitals, devices or populations.",
-        "Operating points were not tuned; precision depends on how common a finding is where "
-        "the model is used.",
+        "The operating point of the results is fixed, not tuned; precision depends on how common a "
+        "finding is where the model is used.",
         *_readers(evidence),
         "Heatmaps are coarse. A map on the finding is no proof that the finding made the score, "
         "and a high AUROC is no proof that the map is on the finding.",

@@ -105,8 +105,9 @@ END = """
 ![Coverage of the AUROC's interval by positive patients](coverage.svg)
 
 Where patients are few, the intervals of AUROC cover more than 95 %: too careful rather than too
-sure. The percentile bootstrap covers {low} to {high} % at 3 to 10 positive patients. A difference of two AUROCs is given from 10
-positive patients on; so is every estimate by default (`evaluation.min_patients`)."""
+sure. The percentile bootstrap covers {low} to {high} % at 3 to 10 positive patients. A difference
+of two AUROCs is given from 10 positive patients on; so is every estimate by default
+(`evaluation.min_patients`)."""
 
 
 def _error(rates: Sequence[dict[str, str]], sample: str) -> str:

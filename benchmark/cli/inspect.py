@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from benchmark.console import open_console
+from cxr.sources import SOURCES
 
 LOOKS = 2000
 
@@ -13,9 +14,8 @@ LOOKS = 2000
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option(
     "--source",
-    metavar="NAME",
-    default="",
-    help="The layout, as data.source names it, or folder.  [default: told by what is there]",
+    type=click.Choice([*(name for name in SOURCES if name != "synthetic"), "folder"]),
+    help="The layout.  [default: told by what is there]",
 )
 @click.option(
     "-o",
@@ -44,7 +44,7 @@ LOOKS = 2000
 )
 def command(
     data: Path,
-    source: str,
+    source: str | None,
     output: Path | None,
     looks: int,
     overrides: tuple[str, ...],
@@ -64,16 +64,12 @@ def command(
       cxr-bench inspect /archive/2024 --include-restricted -o mine.html
     """
     from benchmark.inspection.building import inspect_cohort  # decoders load with it
-    from benchmark.inspection.reading import CHOICES, read_everything
+    from benchmark.inspection.reading import read_everything
     from benchmark.inspection.showing import as_html, as_text
     from benchmark.runs import write_text
 
-    if source and source not in CHOICES:
-        raise click.BadParameter(
-            f"{source!r}; expected {', '.join(CHOICES)}", param_hint="--source"
-        )
     with open_console() as events:
-        cohort, words = read_everything(data, source, overrides, events)
+        cohort, words = read_everything(data, source or "", overrides, events)
         inspection = inspect_cohort(
             cohort,
             title=cohort.name,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import joblib
 import numpy as np
 import pandas as pd
 import pydicom.uid
@@ -266,7 +267,8 @@ def _duplicates(
     """Return pictures that lie in several places, the worst kind first."""
     content = pd.Series([fact.content for fact in facts], index=table.index)
     candidates = table[content.duplicated(keep=False) & (content != "")]
-    digests = run_parallel(pixel_digest, [Path(path) for path in candidates["image_path"]])
+    paths = [Path(path) for path in candidates["image_path"]]
+    digests = run_parallel(pixel_digest, paths, jobs=joblib.cpu_count())
     groups = candidates.assign(digest=digests).query("digest != ''").groupby("digest", sort=False)
     kinds: dict[str, list[tuple[str, ...]]] = {
         "across splits": [],

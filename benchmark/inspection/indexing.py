@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import joblib
 from filelock import FileLock
 
 from cxr.dicom.files import DiskError
@@ -28,6 +27,7 @@ def read_all(
     store: Path,
     *,
     version: int,
+    jobs: int = -1,
     progress: Callable[[int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Return `read` of each file, from the store where it is unchanged there.
@@ -38,6 +38,7 @@ def read_all(
         paths: the files.
         store: the file that results are kept in; made where it is not there.
         version: raised when `read` answers differently.
+        jobs: processes; -1 uses every core.
         progress: called with the number of files just done.
     """
     store.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,7 @@ def read_all(
         chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
         tasks = ((read, [paths[place] for place in chunk]) for chunk in chunks)
         with store.open("a", encoding="utf-8") as file:
-            answers = stream_parallel(_read_chunk, tasks, jobs=joblib.cpu_count())
+            answers = stream_parallel(_read_chunk, tasks, jobs=jobs)
             for chunk, found in zip(chunks, answers, strict=True):
                 for place, (values, lasting) in zip(chunk, found, strict=True):
                     known[keys[place]] = values

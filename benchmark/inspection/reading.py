@@ -18,8 +18,7 @@ from cxr.sources.tables import read_table
 from cxr.studies import Cohort
 
 FOLDER = "folder"
-CHOICES = (*(name for name in SOURCES if name != "synthetic"), FOLDER)
-"""What can be inspected: every source, and a plain folder of images."""
+"""A plain folder of images, which can be inspected but not trained on."""
 
 
 def read_everything(
@@ -29,7 +28,7 @@ def read_everything(
 
     Args:
         path: its folder, or a manifest.
-        source: one of `CHOICES`; empty to tell it by what is there.
+        source: a source's name, or `FOLDER`; empty to tell it by what is there.
         overrides: "data.key=value" settings.
         events: told of progress.
 

@@ -18,7 +18,7 @@ from cxr.dicom import Header, read_header
 from cxr.dicom.header import age_years, standard_view
 from cxr.errors import InputError, RadiographError
 from cxr.observations import OBSERVATIONS
-from cxr.sources.tables import exclusion_table, read_labels, read_table
+from cxr.sources.tables import column_words, exclusion_table, read_labels, read_table
 from cxr.studies import Cohort, validate_studies
 
 _DICOM_SUFFIXES = ("", ".dcm", ".dicom")
@@ -57,13 +57,13 @@ def read_manifest(
         if not any(name in raw for name in OBSERVATIONS):
             raise InputError(
                 f"{csv}: it has no column of the 14 observations (such as 'Cardiomegaly'); it has "
-                f"{', '.join(raw.columns)}. Add label columns, or use labels from reports."
+                f"{column_words(raw)}. Add label columns, or use labels from reports."
             )
         table = pd.concat([table, read_labels(raw, where=str(csv))], axis=1)
     elif labels == "report" and "report" not in raw and "text" not in raw:
         raise InputError(
             f"{csv}: labels from reports need a column 'report' or 'text'; it has "
-            f"{', '.join(raw.columns)}. Add it, or use data.labels 'columns'."
+            f"{column_words(raw)}. Add it, or use data.labels 'columns'."
         )
     table = validate_studies(_fill_from_headers(table), where=str(csv))
     reasons = _reasons(table, views, needs_report=labels == "report")
@@ -91,7 +91,7 @@ def _study_table(raw: pd.DataFrame, csv: Path) -> pd.DataFrame:
     names = [name for name in ("image_path", "path") if name in raw]
     if not names:
         raise InputError(
-            f"{csv}: the column image_path (or path) is missing; it has {', '.join(raw.columns)}."
+            f"{csv}: the column image_path (or path) is missing; it has {column_words(raw)}."
         )
     written = raw[names[0]].str.strip()
     paths = [_resolve(path, csv, row) for row, path in enumerate(written, start=1)]

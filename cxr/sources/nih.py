@@ -26,7 +26,7 @@ from cxr.sources.assembly import (
     on_disk,
 )
 from cxr.sources.schemes import read_scheme
-from cxr.sources.tables import read_table
+from cxr.sources.tables import column_words, read_table
 from cxr.studies import Cohort
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv", "sample_labels.csv")
@@ -88,8 +88,7 @@ def _images(path: Path) -> pd.DataFrame:
     missing = [name for name in _COLUMNS if name not in raw]
     if missing:
         raise InputError(
-            f"{path}: the column(s) {', '.join(missing)} are missing; it has "
-            f"{', '.join(raw.columns)}."
+            f"{path}: the column(s) {', '.join(missing)} are missing; it has {column_words(raw)}."
         )
     stems = raw["Image Index"].str.strip().str.rsplit(".", n=1).str[0]
     blank = pd.Series("", index=raw.index)

@@ -38,15 +38,21 @@ def read_table(path: Path, *, required: Sequence[str] = ()) -> pd.DataFrame:
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path}: it can't be read ({error}).") from error
     except ValueError as error:  # pandas' parser and empty-data errors are among these
-        raise InputError(f"{path}: it is not a CSV table ({error}).") from error
+        words = " ".join(str(error).split()).rstrip(".")
+        raise InputError(f"{path}: it is not a CSV table ({words}).") from error
     table.columns = table.columns.str.strip()
     missing = [name for name in required if name not in table]
     if missing:
         raise InputError(
-            f"{path}: the column(s) {', '.join(missing)} are missing; it has "
-            f"{', '.join(table.columns)}."
+            f"{path}: the column(s) {', '.join(missing)} are missing; it has {column_words(table)}."
         )
     return table
+
+
+def column_words(table: pd.DataFrame) -> str:
+    """Return the names of a table's columns for a message: on one line, and not without end."""
+    names = ", ".join(" ".join(str(name).split()) for name in table.columns)
+    return names if len(names) <= 400 else f"{names[:400]}..."
 
 
 def read_labels(table: pd.DataFrame, *, where: str) -> pd.DataFrame:

@@ -7,8 +7,11 @@ from benchmark.config import load_config
 from benchmark.events import Silent
 from cxr.errors import InputError
 from cxr.keys import keyed_id
+from cxr.observations import OBSERVATIONS
 from cxr.sources import SOURCES
 from tests.source_trees import (
+    picture,
+    table,
     write_chexpert,
     write_nih,
     write_openi,
@@ -92,3 +95,25 @@ def test_the_config_names_every_source():
     assert all(name in str(caught.value) for name in SOURCES)
     assert load_config(overrides=["data.source=nih", "data.path=x"]).data.labels == "own"
     assert load_config().data.labels == "report"
+
+
+def test_mimic_cxr_jpg_brings_its_own_labels_and_split(tmp_path):
+    """JPEG, metadata, CheXpert labels and the official split are what the download holds."""
+    root = tmp_path / "jpg"
+    metadata = ["dicom_id,ViewPosition,StudyDate"]
+    splits, labels = ["dicom_id,subject_id,split"], [f"study_id,{','.join(OBSERVATIONS)}"]
+    for number, split in enumerate(["train"] * 4 + ["validate"] * 2 + ["test"] * 3):
+        patient, study = f"{10000000 + number}", f"{50000000 + number}"
+        picture(root / "files" / "p10" / f"p{patient}" / f"s{study}" / f"i{number}.jpg", number)
+        metadata.append(f"i{number},PA,21800506")
+        splits.append(f"i{number},{patient},{split}")
+        labels.append(f"{study},{',' * 4}-1.0{',' * 9}1.0")
+    for name, rows in {"metadata": metadata, "split": splits, "chexpert": labels}.items():
+        table(root / f"mimic-cxr-2.0.0-{name}.csv", rows)
+    settings = [f"data.path={root}", "image.size=32", "split.method=official"]
+    data = prepare(load_config(overrides=["data.source=mimic-cxr-jpg", *settings]), Silent())
+    assert data.cohort.label_source == "chexpert"
+    assert data.cohort.restricted
+    assert data.cases["split"].tolist() == ["train"] * 4 + ["validate"] * 2 + ["test"] * 3
+    assert set(data.cases["label:Lung Lesion"]) == {-1.0}
+    assert set(data.cases["label:Support Devices"]) == {1.0}

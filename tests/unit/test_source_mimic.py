@@ -388,3 +388,13 @@ def test_a_truncated_gzip_is_named(root):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(InputError, match=r"patients\.csv\.gz: it can't be read"):
         read_mimic(root)
+
+
+def test_jpegs_without_their_metadata_are_refused_with_its_origin(root):
+    """JPEG names no view, so MIMIC-CXR-JPG is asked for its metadata table."""
+    for image in IMAGES:
+        image_path(root, image).rename(image_path(root, image).with_suffix(".jpg"))
+    with pytest.raises(InputError, match=r"metadata\.csv.* JPEG.*MIMIC-CXR-JPG on PhysioNet"):
+        read_mimic(root)
+    write_metadata(root)
+    assert len(read_mimic(root).table) == 4

@@ -30,10 +30,10 @@ from benchmark.pointing import (
     gain_document,
     localization_document,
     measure_pairs,
-    strata_document,
 )
 from benchmark.prediction import load_batch
 from benchmark.runs import replacing, write_json
+from benchmark.strata import strata_document
 from benchmark.trust import trust_checks
 from cxr.heatmaps import is_blank
 from cxr.localization import place_mask

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -90,6 +91,29 @@ class Charts:
         return {chart.slug: chart for chart in (*single, *self.training, *panels)}
 
 
+Part = dict[str, Any]
+"""Some of the card's fields by name."""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What every part of the card is built from."""
+
+    evidence: Evidence
+    notes: dict[str, Any]
+    checkpoints: tuple[Checkpoint, ...]
+    results: Results | None
+
+    def text(self, path: str) -> str:
+        """Return what run.json holds at `path`, or that it is not provided."""
+        value = self.evidence.value(f"run.json#{path}")
+        return words.NOT_PROVIDED if value in (None, "") else str(value)
+
+    def holds(self, source: str) -> bool:
+        """Whether there is something, and not nothing, at `source`."""
+        return bool(self.evidence.value(source))
+
+
 def build_card(run_folder: Path) -> Card:
     """Return the card of the run in `run_folder`.
 
@@ -97,100 +121,142 @@ def build_card(run_folder: Path) -> Card:
         InputError: no run folder, or a file in it that can't be read.
     """
     evidence = Evidence(run_folder)
-    notes = read_notes(evidence)
     checkpoints = build_checkpoints(evidence)
-    results = build_results(evidence, checkpoints)
-    truth = build_results(evidence, checkpoints, "metrics.truth.json")
-    comparison = build_comparison(evidence, checkpoints)
-    charts = build_charts(evidence, checkpoints, results)
-    intended, out_of_scope = build_use(evidence, notes)
-    breakdowns, groups = build_breakdowns(evidence), build_groups(evidence, checkpoints)
+    run = _Run(evidence, read_notes(evidence), checkpoints, build_results(evidence, checkpoints))
+    parts = _identity(run) | _people(run) | _data(run) | _scores(run) | _charts(run) | _maps(run)
+    return Card(**parts, **_closing(run, _known(run, parts)))
+
+
+def _identity(run: _Run) -> Part:
+    names = words.listed([c.name for c in run.checkpoints]) or "No network"
+    return {
+        "run_id": run.text("run_id"),
+        "title": f"{names} on chest radiographs",
+        "cohort": run.text("cohort.name"),
+        "synthetic": run.holds("run.json#cohort.synthetic"),
+        "restricted": run.holds("run.json#cohort.restricted"),
+        "finished": words.moment(run.text("finished")),
+        "version": run.text("provenance.cxr_bench"),
+        "protocol": run.text("protocol.name"),
+        "paper": str(run.evidence.value("run.json#config.card.paper") or "a4"),
+        "checkpoints": run.checkpoints,
+    }
+
+
+def _people(run: _Run) -> Part:
+    """What people state, and what readers said."""
+    intended, out_of_scope = build_use(run.evidence, run.notes)
+    return {
+        "owner": build_owner(run.notes),
+        "intended": intended,
+        "out_of_scope": out_of_scope,
+        "own": build_own_sections(run.notes),
+        "contradictions": build_contradictions(run.evidence, run.notes),
+        "review": build_review(run.evidence, run.checkpoints),
+    }
+
+
+def _data(run: _Run) -> Part:
+    evidence = run.evidence
     reading, reading_words = build_reading(evidence)
     label_quality, label_quality_words = build_label_quality(evidence)
+    return {
+        "flow": build_flow(evidence),
+        "splits": SPLIT_NAMES,
+        "prevalence": build_prevalence(evidence),
+        "breakdowns": build_breakdowns(evidence),
+        "cohort_facts": build_cohort_facts(evidence),
+        "label_facts": build_label_facts(evidence),
+        "reading": reading,
+        "reading_words": reading_words,
+        "label_quality": label_quality,
+        "label_quality_words": label_quality_words,
+        "method": build_method(evidence),
+        "deviations": tuple(str(line) for line in evidence.value("run.json#deviations") or ()),
+    }
+
+
+def _scores(run: _Run) -> Part:
+    evidence, checkpoints, results = run.evidence, run.checkpoints, run.results
+    truth = build_results(evidence, checkpoints, "metrics.truth.json")
+    comparison = build_comparison(evidence, checkpoints)
     variant_names, variants = build_variants(evidence, checkpoints)
-    examples, examples_missing = build_examples(evidence, checkpoints)
-    localization, localization_missing = build_localization(evidence, checkpoints)
-    known = Known(
-        synthetic=bool(evidence.value("run.json#cohort.synthetic")),
-        results=results is not None,
-        truth=bool(label_quality),
-        variants=results is not None,
-        examples=examples,
-        groups=groups,
-        breakdowns=breakdowns,
-        readers=bool(evidence.value("reviews/review.json#blind")),
-    )
-    names = words.listed([c.name for c in checkpoints]) or "No network"
-    return Card(
-        run_id=_text(evidence, "run.json#run_id"),
-        title=f"{names} on chest radiographs",
-        cohort=_text(evidence, "run.json#cohort.name"),
-        synthetic=bool(evidence.value("run.json#cohort.synthetic")),
-        restricted=bool(evidence.value("run.json#cohort.restricted")),
-        finished=words.moment(_text(evidence, "run.json#finished")),
-        version=_text(evidence, "run.json#provenance.cxr_bench"),
-        protocol=_text(evidence, "run.json#protocol.name"),
-        checkpoints=checkpoints,
-        summary=build_summary(evidence, checkpoints, results, truth, comparison),
-        owner=build_owner(notes),
-        intended=intended,
-        out_of_scope=out_of_scope,
-        flow=build_flow(evidence),
-        splits=SPLIT_NAMES,
-        prevalence=build_prevalence(evidence),
-        breakdowns=breakdowns,
-        cohort_facts=build_cohort_facts(evidence),
-        label_facts=build_label_facts(evidence),
-        reading=reading,
-        reading_words=reading_words,
-        label_quality=label_quality,
-        label_quality_words=label_quality_words,
-        method=build_method(evidence),
-        deviations=tuple(str(line) for line in evidence.value("run.json#deviations") or ()),
-        results=results,
-        variants=variants,
-        variant_names=variant_names,
-        policies=build_policies(evidence, checkpoints),
-        policy_names=policy_names(),
-        comparison=comparison,
-        external=build_external(evidence, checkpoints),
-        forest=charts.forest,
-        training_curves=charts.training,
-        roc=charts.roc,
-        precision_recall=charts.precision_recall,
-        confusion=charts.confusion,
-        reliability=charts.reliability,
-        groups=groups,
-        examples=examples,
-        examples_missing=examples_missing,
-        schematic=bool(examples) and not any(e.image for g in examples for _, e in g.examples if e),
-        localization=localization,
-        localization_missing=localization_missing,
-        map_gains=build_map_gains(evidence, checkpoints),
-        lesion_boxes=build_lesion_boxes(evidence, checkpoints),
-        lesion_strata=build_lesion_strata(evidence, checkpoints),
-        elsewhere=build_elsewhere(evidence, checkpoints),
-        trust=build_trust(evidence, checkpoints),
-        ladder=build_ladder(evidence, checkpoints, results),
-        review=build_review(evidence, checkpoints),
-        own=build_own_sections(notes),
-        contradictions=build_contradictions(evidence, notes),
-        paper=str(evidence.value("run.json#config.card.paper") or "a4"),
-        limits=build_limits(evidence, results, notes),
-        ethics=build_ethics(evidence, notes),
-        points=build_points(evidence, known, notes),
-        checklists=build_checklists(known, notes),
-        provenance=build_provenance(evidence),
-        hashes=build_hashes(evidence, checkpoints),
-        timings=build_timings(evidence),
-        reproduce=build_reproduce(evidence),
-        config=build_config(evidence),
-        chosen_points=build_chosen_points(evidence, checkpoints),
-        calibration=build_calibration(evidence, checkpoints),
-        operating_points=build_operating_points(
+    return {
+        "summary": build_summary(evidence, checkpoints, results, truth, comparison),
+        "results": results,
+        "variants": variants,
+        "variant_names": variant_names,
+        "policies": build_policies(evidence, checkpoints),
+        "policy_names": policy_names(),
+        "comparison": comparison,
+        "external": build_external(evidence, checkpoints),
+        "groups": build_groups(evidence, checkpoints),
+        "ladder": build_ladder(evidence, checkpoints, results),
+        "chosen_points": build_chosen_points(evidence, checkpoints),
+        "calibration": build_calibration(evidence, checkpoints),
+        "operating_points": build_operating_points(
             evidence, checkpoints, results.threshold if results else ""
         ),
+    }
+
+
+def _charts(run: _Run) -> Part:
+    charts = build_charts(run.evidence, run.checkpoints, run.results)
+    return {
+        "forest": charts.forest,
+        "training_curves": charts.training,
+        "roc": charts.roc,
+        "precision_recall": charts.precision_recall,
+        "confusion": charts.confusion,
+        "reliability": charts.reliability,
+    }
+
+
+def _maps(run: _Run) -> Part:
+    evidence, checkpoints = run.evidence, run.checkpoints
+    examples, examples_missing = build_examples(evidence, checkpoints)
+    localization, localization_missing = build_localization(evidence, checkpoints)
+    shown = [example for group in examples for _, example in group.examples if example]
+    return {
+        "examples": examples,
+        "examples_missing": examples_missing,
+        "schematic": bool(examples) and not any(example.image for example in shown),
+        "localization": localization,
+        "localization_missing": localization_missing,
+        "map_gains": build_map_gains(evidence, checkpoints),
+        "lesion_boxes": build_lesion_boxes(evidence, checkpoints),
+        "lesion_strata": build_lesion_strata(evidence, checkpoints),
+        "elsewhere": build_elsewhere(evidence, checkpoints),
+        "trust": build_trust(evidence, checkpoints),
+    }
+
+
+def _known(run: _Run, parts: Part) -> Known:
+    return Known(
+        synthetic=parts["synthetic"],
+        results=run.results is not None,
+        truth=bool(parts["label_quality"]),
+        variants=run.results is not None,
+        examples=parts["examples"],
+        groups=parts["groups"],
+        breakdowns=parts["breakdowns"],
+        readers=bool(parts["review"].blind),
     )
+
+
+def _closing(run: _Run, known: Known) -> Part:
+    evidence, notes = run.evidence, run.notes
+    return {
+        "limits": build_limits(evidence, run.results, notes),
+        "ethics": build_ethics(evidence, notes),
+        "points": build_points(evidence, known, notes),
+        "checklists": build_checklists(known, notes),
+        "provenance": build_provenance(evidence),
+        "hashes": build_hashes(evidence, run.checkpoints),
+        "timings": build_timings(evidence),
+        "reproduce": build_reproduce(evidence),
+        "config": build_config(evidence),
+    }
 
 
 def build_charts(
@@ -229,8 +295,3 @@ def _curves(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> dict[str, 
                 curve = Curve(checkpoint, present_labels(cases, name), scores[:, place], patients)
                 curves.setdefault(name, []).append(curve)
     return curves
-
-
-def _text(evidence: Evidence, source: str) -> str:
-    value = evidence.value(source)
-    return words.NOT_PROVIDED if value in (None, "") else str(value)

@@ -92,7 +92,7 @@ def train_network(
         with reproducible(seed, device, deterministic=settings.deterministic):
             state = start(task)
             state.restore(task)
-            with _memory_explained(task):
+            with _memory_explained(state, task):
                 _fit(state, task, events)
             share(lambda: _finish(state, task))
     return share(lambda: _finished(task))
@@ -111,20 +111,39 @@ def _check_batch(task: Task) -> None:
 
 
 @contextmanager
-def _memory_explained(task: Task) -> Iterator[None]:
-    """Turn the GPU's running out of memory into a sentence that names what would fit."""
+def _memory_explained(state: State, task: Task) -> Iterator[None]:
+    """Turn the GPU's running out of memory into a sentence that names what fits."""
     try:
         yield
-    except torch.cuda.OutOfMemoryError as error:
-        pieces = task.settings.accumulate
-        size = task.settings.batch_size // (pieces * task.ranks.size)
-        mend = f"set training.accumulate to {2 * pieces}: the same batch, half as much at once"
-        if size < 4:
-            mend = "use smaller images, or set training.recompute"
-        raise InputError(
-            f"The {task.device.type} device ran out of memory training {task.network} on "
-            f"{size} images at a time; {mend}, or train at lower training.precision."
-        ) from error
+        return
+    except torch.cuda.OutOfMemoryError:
+        pass  # once it is handled, what the failed step held is free
+    whole = task.settings.batch_size // task.ranks.size
+    size = whole // task.settings.accumulate
+    fits = _images_that_fit(state, task, size // 2)
+    mend = "use smaller images, or set training.recompute"
+    if fits:
+        pieces = math.ceil(whole / fits)
+        mend = f"{fits} at a time fit: set training.accumulate to {pieces}, for the same steps"
+    raise InputError(
+        f"The {task.device.type} device ran out of memory training {task.network} on {size} "
+        f"images at a time; {mend}, or train at lower training.precision."
+    )
+
+
+def _images_that_fit(state: State, task: Task, size: int) -> int:
+    """Return `size`, or how often halved it takes, for a forward and a backward pass; 0: none."""
+    while size >= 2:
+        state.optimizer.zero_grad(set_to_none=True)
+        images = torch.zeros((size, *task.data.pixels.shape[1:]), dtype=torch.uint8)
+        try:
+            with autocast(task.device, task.settings.precision):
+                logits = state.model(to_input(images.to(task.device)))
+            logits.float().sum().backward()
+            return size
+        except torch.cuda.OutOfMemoryError:
+            size //= 2
+    return 0
 
 
 def _fit(state: State, task: Task, events: Events) -> None:

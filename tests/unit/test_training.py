@@ -402,18 +402,24 @@ def test_nan_in_the_network_is_caught_in_the_first_batch(data, tmp_path, monkeyp
     assert str(caught.value).count("image") == 4 + 2  # four ids, "on the images", "these images"
 
 
-def test_too_little_memory_names_a_smaller_batch(data, tmp_path, monkeypatch):
-    """A GPU that runs out of memory is answered with the same batch in two pieces."""
+def test_too_little_memory_names_what_fits(data, tmp_path, monkeypatch):
+    """A GPU that runs out of memory is answered with the pieces in which the batch fits."""
+    most = [3]
 
     class Hungry(Tiny):
         def forward(self, images):
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+            if self.training and len(images) > most[0]:
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+            return super().forward(images)
 
     monkeypatch.setitem(NETWORKS, "tiny", Network(Hungry, "body", "head"))
-    with pytest.raises(InputError, match=r"4 images at a time; set training.accumulate to 2"):
-        train(data, tmp_path / "four")
-    with pytest.raises(InputError, match=r"2 images at a time; use smaller images"):
-        train(data, tmp_path / "two", replace(SETTINGS, accumulate=2))
+    sixteen = replace(SETTINGS, batch_size=16)
+    with pytest.raises(InputError, match=r"16 images at a time; 2 at a time fit: .* to 8, for"):
+        train(data, tmp_path / "sixteen", sixteen)
+    train(data, tmp_path / "mended", replace(sixteen, accumulate=8, epochs=1))
+    most[0] = 0
+    with pytest.raises(InputError, match=r"4 images at a time; use smaller images"):
+        train(data, tmp_path / "none")
 
 
 def test_validation_without_both_classes_stops_before_training(data, tmp_path):

@@ -78,7 +78,7 @@ def inspect_cohort(
     store = cache_folder() / "inspected"
     events.stage("Reading headers", len(paths), "files")
     found = read_all(
-        _facts, paths, store / "headers.jsonl", version=INDEX_VERSION, progress=events.advance
+        facts_of, paths, store / "headers.jsonl", version=INDEX_VERSION, progress=events.advance
     )
     facts = [Facts(**values) for values in found]
     hidden = cohort.restricted and not include_restricted
@@ -115,7 +115,8 @@ def inspect_cohort(
     )
 
 
-def _facts(path: Path) -> dict[str, Any]:
+def facts_of(path: Path) -> dict[str, Any]:
+    """Return what a file's header says, as plain values for the store."""
     return asdict(read_facts(path))
 
 

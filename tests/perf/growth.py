@@ -1,4 +1,4 @@
-"""How the time per image grows with the data: index, split, cache and loader at several sizes.
+"""How the time per image grows with the data: index, inspection, split, cache, loader.
 
     python -m tests.perf.growth 1000 10000 100000 [--folder DIR]
 
@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmark.inspection.building import facts_of
+from benchmark.inspection.indexing import read_all
 from cxr.cache import decode_images
 from cxr.dicom import read_radiograph
 from cxr.sources.mimic import read_mimic
@@ -32,7 +34,7 @@ MIMIC_BYTES = 4.6e12
 ORIGINALS = 16
 PER_STUDY, PER_PATIENT = 2, 6
 SIZE = 32
-STEPS = ("index", "split", "decode", "find again", "load")
+STEPS = ("index", "inspect", "split", "decode", "find again", "load")
 
 
 def make_tree(root: Path, images: int) -> None:
@@ -73,6 +75,12 @@ def measure(root: Path, images: int) -> dict[str, float]:
     cohort = timed("index", lambda: read_mimic(root))
     table = cohort.table  # type: ignore[attr-defined]
     assert len(table) == images
+    timed(
+        "inspect",
+        lambda: read_all(
+            facts_of, table["image_path"].tolist(), root / "headers.jsonl", version=1, jobs=1
+        ),
+    )
     timed("split", lambda: split_patients(table["patient_id"]))
     paths = [Path(path) for path in table["image_path"]]
     ids = table["image_id"].tolist()
@@ -124,12 +132,14 @@ def full_size_ms(folder: Path | None = None) -> float:
 def extrapolated(per_image: dict[str, float], full_size: float) -> str:
     """Return what all of MIMIC-CXR would take on 2 and on 64 cores, in words."""
     index = per_image["index"] * MIMIC_IMAGES / 1e3
+    facts = per_image["inspect"] * MIMIC_IMAGES / 1e3
     found = per_image["find again"] * MIMIC_IMAGES / 1e3
     decode = (per_image["decode"] + full_size) * MIMIC_IMAGES / 1e3
     lines = [f"All of MIMIC-CXR, {MIMIC_IMAGES:,} images, processor time spread over the cores:"]
     for cores in (2, 64):
         lines.append(
-            f"  {cores:>2} cores: index {_span(index / cores)}, decode {_span(decode / cores)}, "
+            f"  {cores:>2} cores: index {_span(index / cores)}, headers for an inspection "
+            f"{_span(facts / cores)}, decode {_span(decode / cores)}, "
             f"find decoded images again {_span(found / cores)}"
         )
     hours = MIMIC_BYTES / 5e8 / 3600

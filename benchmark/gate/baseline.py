@@ -180,7 +180,8 @@ def _note(check: Check) -> str:
     half = (check.found.high - check.found.low) / 2
     return (
         f"{_called(check)}: macro AUROC's difference is known to +-{half:.3f} here; a true drop "
-        f"of {check.smallest_drop:.3f} would fail in 80 of 100 tries."
+        f"of {check.smallest_drop:.3f} would fail in 80 of 100 tries. That is the chance of other "
+        "patients; what another training seed would change is not in it."
     )
 
 

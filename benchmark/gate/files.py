@@ -25,6 +25,7 @@ from cxr.observations import OBSERVATIONS
 
 FORMAT = "cxr-bench baseline"
 SCHEMA = 1
+_PLAIN = ("run_id", "restricted", "protocol", "population", "notes", "recipe")
 _KEPT = ("auroc", "average_precision", "f1")
 _BLANK = 9
 """Stands for a blank label; the others stand for themselves."""
@@ -45,17 +46,9 @@ def write_baseline(path: Path, file: Path) -> None:
         for entry in run.read()["networks"]
     }
     values = {
-        "format": FORMAT,
-        "schema": SCHEMA,
-        "run_id": scored.run_id,
         "synthetic": bool(run.read().get("cohort", {}).get("synthetic", False)),
-        "restricted": scored.restricted,
-        "protocol": scored.protocol,
-        "population": scored.population,
-        "notes": scored.notes,
-        "recipe": scored.recipe,
+        **pack_cases(scored),
         "metrics": metrics,
-        **_packed_cases(scored),
     }
     write_text(file, json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -105,10 +98,14 @@ def _read(file: Path) -> dict[str, Any]:
     return values
 
 
-def _packed_cases(scored: Scored) -> dict[str, Any]:
+def pack_cases(scored: Scored) -> dict[str, Any]:
+    """Return what `read_baseline` reads, as plain values."""
     patients, index = np.unique(scored.patient, return_inverse=True)
     labels = np.nan_to_num(scored.labels, nan=_BLANK).astype(np.int8)
     return {
+        "format": FORMAT,
+        "schema": SCHEMA,
+        **{name: getattr(scored, name) for name in _PLAIN},
         "cases": len(scored.image),
         "patients": len(patients),
         "image_ids": _pack(_id_bytes(scored.image)),

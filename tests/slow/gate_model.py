@@ -4,11 +4,13 @@ The model: 441 test images of 80 patients (the study's number, 5.5 images a pati
 prevalences near MIMIC-CXR's. Two networks' scores are binormal, correlated 0.7 given the truth,
 half of the variance the patient's own. Retraining with another seed moves each observation's
 AUROC by a normal error of 0.007, the largest between-seed SD of DenseNet-121 on MIMIC-CXR (five
-seeds of CheXclusion, Seyyed-Kalantari et al. 2021). Another sample is one of other patients, on
+seeds of CheXclusion, Seyyed-Kalantari et al. 2021). Short training moves all observations at once:
+the macro AUROC of ResNet-50 on the synthetic default had an SD of 0.013 over three seeds, and two
+rows have that on top. Another sample is one of other patients, on
 which the baseline's scores are not known, and the network's own seed comes on top.
 
     python -m tests.slow.gate_model 1000 0 5 > results/gate/rates.csv
-    python -m tests.slow.gate_model 1000 5 10 >> results/gate/rates.csv
+    python -m tests.slow.gate_model 1000 5 12 >> results/gate/rates.csv
 """
 
 import csv
@@ -36,6 +38,7 @@ AUROC = np.array(
     (0.87, 0.76, 0.83, 0.78, 0.77, 0.90, 0.84, 0.75, 0.84, 0.90, 0.93, 0.85, 0.72, 0.93)
 )
 SEED_SD = 0.007
+SEED_SHIFT = 0.013
 SHARED = 0.7
 SETTINGS = EvaluationConfig(replicates=400)
 NETWORK = ("network", 0)
@@ -50,11 +53,13 @@ class Design:
         sample: "same" test cases, or "other" ones of the same population.
         drop: how much lower every true AUROC of the candidate is.
         margin: the gate's.
+        seed_shift: SD of what a training seed does to all observations at once.
     """
 
     sample: str
     drop: float
     margin: float
+    seed_shift: float = 0.0
 
 
 DESIGNS = (
@@ -68,6 +73,8 @@ DESIGNS = (
     Design("same", 0.05, 0.05),
     Design("same", 0.1, 0.05),
     Design("other", 0.05, 0.0),
+    Design("same", 0.0, 0.05, SEED_SHIFT),
+    Design("same", 0.0, 0.02, SEED_SHIFT),
 )
 
 
@@ -88,7 +95,7 @@ def trial(rng: np.random.Generator, design: Design) -> Trial:
         common = _noise(rng, first.patient)
         noises = [np.sqrt(SHARED) * common + np.sqrt(1 - SHARED) * noise for noise in noises]
     runs = [
-        _scored(rng, cases, noise, lower)
+        _scored(rng, cases, noise, lower + _shift(rng, design))
         for cases, noise, lower in zip((first, second), noises, (0.0, design.drop), strict=True)
     ]
     matched = match(runs[1], runs[0])
@@ -132,6 +139,10 @@ def _scored(rng: np.random.Generator, cases: _Cases, noise: np.ndarray, drop: fl
     )
 
 
+def _shift(rng: np.random.Generator, design: Design) -> float:
+    return float(rng.normal(0, design.seed_shift)) if design.seed_shift else 0.0
+
+
 def _noise(rng: np.random.Generator, patient: np.ndarray) -> np.ndarray:
     """Normal errors, half of whose variance is the patient's own."""
     kinds = len(OBSERVATIONS)
@@ -142,7 +153,7 @@ def _noise(rng: np.random.Generator, patient: np.ndarray) -> np.ndarray:
 def trials(number: int, design: Design) -> list[Trial]:
     """Return so many trials of one design; always the same ones."""
     seed = [int(1000 * design.drop), int(1000 * design.margin), len(design.sample)]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed + [1] * bool(design.seed_shift))
     return [trial(rng, design) for _ in range(number)]
 
 
@@ -166,6 +177,7 @@ COLUMNS = (
     "sample",
     "drop",
     "margin",
+    "seed_shift",
     "trials",
     "fail",
     "pass",

@@ -18,6 +18,7 @@ import pytest
 
 from benchmark.card import build_card, render_html
 from tests.card_fixture import write_run
+from tests.review_fixture import write_reviews
 
 
 class Shown(HTMLParser):
@@ -116,7 +117,9 @@ def agrees(text: str, value: float) -> bool:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_run(tmp_path_factory.mktemp("run") / "run", text=" 5.")
+    folder = write_run(tmp_path_factory.mktemp("run") / "run", text=" 5.")
+    write_reviews(folder, "7")
+    return folder
 
 
 @pytest.fixture(scope="module")

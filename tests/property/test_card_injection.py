@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -17,6 +16,7 @@ from markdown_it import MarkdownIt
 from benchmark.card import build_card, render_chai, render_html, render_markdown
 from benchmark.card.render import render
 from tests.card_fixture import write_run
+from tests.review_fixture import write_reviews
 
 MARK = "MARKTEXT"
 NOTES = "\n".join(
@@ -25,30 +25,6 @@ NOTES = "\n".join(
         f"[[section]]\ntitle = '{MARK}'\ntext = '{MARK}'",
     ]
 )
-EDGE: dict[str, Any] = {"estimate": 0.5, "low": 0.2, "high": 0.8}
-MEASURED = {name: EDGE for name in ("sensitivity", "specificity", "kappa")}
-READ = {
-    "readers": [{"reader": MARK, "role": MARK, "finished": MARK, "cases": 3, "seconds": 9.5,
-                 "comments": 1, "boxes": 2}],
-    "digest": "0" * 64, "cases": 3, "patients": 3, "sampling": MARK,
-    "weights": {"low": 1.0, "high": 2.0},
-}  # fmt: skip
-REVIEWS: dict[str, Any] = {
-    "review.json": {
-        "blind": [READ | {"observations": {"Edema": {
-            "answers": {"present": 1, "absent": 1, "unsure": 1},
-            "agreement": {"percent": EDGE, "fleiss": EDGE, "gwet": EDGE},
-            "pairs": [{"readers": [MARK, MARK], "kappa": EDGE}],
-            "against": {"labels": MEASURED, "densenet121/seed-0": MEASURED},
-        }}}],
-        "maps": [],
-    },
-    "signoffs.json": [
-        {name: MARK for name in ("name", "role", "date", "decision", "remarks")}
-    ],
-    "history.json": [{"edition": 2, "date": MARK, "why": [MARK]}],
-}  # fmt: skip
-"""What readers' files turn into, every free text of it marked."""
 
 PAYLOADS = st.sampled_from(
     [
@@ -100,9 +76,7 @@ def structure(html: str) -> Structure:
 def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_run(tmp_path_factory.mktemp("run") / "run", images=60, text=MARK)
     (folder / "card.toml").write_text(NOTES)
-    (folder / "reviews").mkdir()
-    for name, content in REVIEWS.items():
-        (folder / "reviews" / name).write_text(json.dumps(content))
+    write_reviews(folder, MARK)
     run = json.loads((folder / "run.json").read_text())
     run["networks"][1]["name"] = f"network {MARK}"
     (folder / "run.json").write_text(json.dumps(run))

@@ -28,19 +28,16 @@ class Area:
 
     Attributes:
         estimate: with its interval.
-        influence: (patients,) what each patient of the whole set moves it by.
-        freedom: degrees of freedom of its variance.
+        variance: over patients.
+        influence: (patients,) what each patient of the whole set moves it by, scaled so that the
+            squares sum up to the variance.
+        freedom: degrees of freedom of the variance.
     """
 
     estimate: Estimate
+    variance: float
     influence: Floats
     freedom: float
-
-    @property
-    def variance(self) -> float:
-        """Over patients."""
-        size = len(self.influence)
-        return float((self.influence**2).sum()) * size / (size - 1) if size > 1 else math.nan
 
 
 def area_of(
@@ -60,12 +57,17 @@ def area_of(
     found = clustered_aurocs(present, score, patients)
     ends = auroc_interval(found)
     value = auroc_score(present, score)  # to the last digit of metrics.json
+    variance, moved = float(found.covariance[0, 0]), found.influence[:, 0]
+    spread = float((moved**2).sum())
     influence = np.zeros(len(everyone))
-    influence[np.searchsorted(everyone, np.unique(patients))] = found.influence[:, 0]
+    influence[np.searchsorted(everyone, np.unique(patients))] = (
+        moved * math.sqrt(variance / spread) if spread > 0 else moved
+    )
     return Area(
         Estimate(value, ends.low, ends.high, AREA_METHOD),
+        variance,
         influence,
-        area_freedom(found, found.influence[:, 0]),
+        area_freedom(found, moved),
     )
 
 
@@ -74,12 +76,14 @@ def mean_area(areas: Sequence[Area]) -> Area | None:
     if not areas:
         return None
     value = float(np.mean([area.estimate.estimate for area in areas]))
-    variances = np.array([float((area.influence**2).sum()) for area in areas])
-    freedom = pooled_freedom(variances, np.array([area.freedom for area in areas]))
-    whole = Area(Estimate(value), np.mean([area.influence for area in areas], axis=0), freedom)
-    if not 0 < value < 1 or not whole.variance > 0:
+    freedom = pooled_freedom(
+        np.array([area.variance for area in areas]), np.array([area.freedom for area in areas])
+    )
+    influence = np.asarray(np.mean([area.influence for area in areas], axis=0))
+    variance = float((influence**2).sum())
+    if not 0 < value < 1 or not variance > 0:
         estimate = Estimate(value, reason="no interval: every case is ranked alike")
     else:
-        ends = logit_interval(value, math.sqrt(whole.variance), freedom)
+        ends = logit_interval(value, math.sqrt(variance), freedom)
         estimate = Estimate(value, ends.low, ends.high, MEAN_METHOD)
-    return Area(estimate, whole.influence, freedom)
+    return Area(estimate, variance, influence, freedom)

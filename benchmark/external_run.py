@@ -22,7 +22,7 @@ from benchmark.new_images import Trained, open_trained
 from benchmark.prediction import predict
 from benchmark.runs import Run, finish_run, open_run, read_run, write_frame
 from benchmark.scoring import SCORES, evaluate_scores, logits_of
-from benchmark.transfer import FILE, Tested, transfer, transfer_words
+from benchmark.transfer import FILE, Sample, transfer, transfer_words
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
 from cxr.sources import SOURCES
@@ -180,7 +180,7 @@ def _document(
         own = pd.read_parquet(run.network(name, seed) / SCORES)
         before, after = logits_of(own, "test"), logits_of(table, "test")
         found[f"{name}/seed-{seed}"] = transfer(
-            Tested(internal, before), Tested(cases, after), config.evaluation
+            Sample(internal, before), Sample(cases, after), config.evaluation
         )
     told = run.read()
     return {
@@ -196,5 +196,14 @@ def _document(
         "direction": "external minus internal; below 0 the network is worse there",
         "adjustment": "Holm",
         "networks": found,
-        "words": transfer_words(found),
+        "words": transfer_words(_titled(found)),
+    }
+
+
+def _titled(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the documents under the networks' names, with their seeds where one has several."""
+    names = [folder.partition("/")[0] for folder in found]
+    return {
+        name if names.count(name) == 1 else folder.replace("/seed-", ", seed "): document
+        for name, (folder, document) in zip(names, found.items(), strict=True)
     }

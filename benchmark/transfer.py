@@ -31,7 +31,7 @@ METHOD = "unpaired, DeLong clustered by patient, t"
 
 
 @dataclass(frozen=True)
-class Tested:
+class Sample:
     """A network's scores of one collection.
 
     Attributes:
@@ -52,7 +52,7 @@ class Tested:
         return self.cases["patient_id"].to_numpy(str)
 
 
-def transfer(before: Tested, after: Tested, settings: EvaluationConfig) -> dict[str, Any]:
+def transfer(before: Sample, after: Sample, settings: EvaluationConfig) -> dict[str, Any]:
     """Return what one network's AUROCs are on two collections, and what lies between.
 
     Args:
@@ -88,7 +88,7 @@ MISSING = "no observation is estimable in both"
 
 
 def _area(
-    tested: Tested,
+    tested: Sample,
     key: Key,
     place: int,
     everyone: NDArray[np.str_],
@@ -113,8 +113,10 @@ def _entry(
         for name, side in (("internal", before), ("external", after))
     }
     if isinstance(before, str) or isinstance(after, str):
-        where = "in the run" if isinstance(before, str) else "in the other collection"
-        reason = f"{before if isinstance(before, str) else after}, {where}"
+        reason = before if isinstance(before, str) else str(after)
+        if reason != MISSING:
+            where = "the run" if isinstance(before, str) else "the other collection"
+            reason += f", in {where}"
         return estimates | {"difference": Estimate.missing(reason).as_json(), "p": None}
     value = after.estimate.estimate - before.estimate.estimate
     _, left, right = np.intersect1d(everyone[0], everyone[1], return_indices=True)

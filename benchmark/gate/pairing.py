@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.gate.scored import Network, Scored
+from benchmark.publishing import KEY_NOTE
 
 
 class CannotCompare(Exception):
@@ -93,6 +94,12 @@ def _check_definitions(candidate: Scored, baseline: Scored) -> None:
 def _check_population(candidate: Scored, baseline: Scored, *, same: bool) -> None:
     """Images of equal ids may be rendered otherwise; other cases must be of one population."""
     ours, theirs = dict(candidate.notes), dict(baseline.notes)
+    keys = [notes.pop(KEY_NOTE, None) for notes in (ours, theirs)]
+    if all(keys) and keys[0] != keys[1]:
+        raise CannotCompare(
+            f"the ids of the cases were keyed with {keys[0]} in the run and {keys[1]} in the "
+            "baseline; set $CXR_BENCH_KEY to one key and make one of them anew."
+        )
     if not same:
         ours, theirs = ours | candidate.population, theirs | baseline.population
     for name in (*ours, *theirs):

@@ -12,6 +12,7 @@ from benchmark.comparison import compare
 from benchmark.config import EvaluationConfig
 from benchmark.gate import check_baseline, render, write_baseline
 from benchmark.gate.verdict import Check
+from benchmark.publishing import KEY_NOTE
 from benchmark.runs import read_json, write_json
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
@@ -226,6 +227,20 @@ def test_ids_under_another_key_are_suspected(
     renamed = cases.assign(image_id="x" + cases["image_id"], patient_id="x" + cases["patient_id"])
     two = write_run(tmp_path / "two", renamed, {"a": logits}, **told)
     assert "keyed with another $CXR_BENCH_KEY" in check_baseline(two, one, margin=0.05).notes[0]
+
+
+def test_ids_known_to_be_under_another_key_can_not_be_compared(
+    tmp_path: Path, baseline: Path, logits
+) -> None:
+    """Where both runs tell the fingerprint of their key and they differ, the key is the mend."""
+    runs = []
+    for name, key in (("one", "aaaa"), ("two", "bbbb"), ("three", "aaaa")):
+        cohort = TOLD["cohort"] | {"notes": {KEY_NOTE: key}}
+        run = _candidate(tmp_path / name, baseline, logits)
+        runs.append(_tell(run, cohort=cohort))
+    verdict = check_baseline(runs[1], runs[0], margin=0.05)
+    assert "keyed with bbbb in the run and aaaa in the baseline; set $CXR" in verdict.obstacle
+    assert check_baseline(runs[2], runs[0], margin=0.05).word == "pass"
 
 
 @pytest.mark.parametrize(

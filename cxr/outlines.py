@@ -52,7 +52,7 @@ _BOX_COLUMNS = (  # image, class, left, top, then width and height, or right and
 class _Outline(NamedTuple):
     image: str
     observation: str
-    mask: np.ndarray
+    runs: Runs
     where: str
 
 
@@ -79,23 +79,25 @@ def read_outlines(path: Path, sizes: Sizes) -> dict[str, dict[str, Runs]]:
         found = _json(path, sizes)
     else:
         found = _boxes(path, sizes)
-    united: dict[str, dict[str, np.ndarray]] = {}
+    united: dict[str, dict[str, Runs]] = {}
     for outline in found:
         size = sizes(outline.image)
         assert size is not None
         _check_shape(outline, size)
         masks = united.setdefault(outline.image, {})
         before = masks.get(outline.observation)
-        masks[outline.observation] = outline.mask if before is None else before | outline.mask
+        if before and before["size"] != outline.runs["size"]:
+            raise InputError(
+                f"{outline.where}: another outline of {outline.observation} on {outline.image} is "
+                "drawn on another size; outlines of one image must be of one size."
+            )
+        masks[outline.observation] = _union(before, outline.runs) if before else outline.runs
     if not united:
         raise InputError(
             f"{path}: it outlines none of the 14 observations on any of the images; check that "
             "it belongs to this data set."
         )
-    return {
-        image: {name: encode_mask(mask) for name, mask in masks.items()}
-        for image, masks in united.items()
-    }
+    return united
 
 
 @cache
@@ -126,7 +128,9 @@ def _boxes(path: Path, sizes: Sizes) -> Iterator[_Outline]:
         )
     (image_column, class_column, *edges), kind, side = layout
     numbers = table[edges].apply(pd.to_numeric, errors="coerce").to_numpy(float)
-    for row, (image, label) in enumerate(table[[image_column, class_column]].to_numpy(str)):
+    for row, (image, label) in enumerate(
+        zip(table[image_column], table[class_column], strict=True)
+    ):
         name = observation_of(_RSNA_CLASSES.get(label, label))
         size = sizes(image) if name and (table[edges].iloc[row] != "").any() else None
         if size is None:
@@ -140,7 +144,7 @@ def _boxes(path: Path, sizes: Sizes) -> Iterator[_Outline]:
 
 def _box(
     left: float, top: float, right: float, bottom: float, size: Size, where: str, image: str
-) -> np.ndarray:
+) -> Runs:
     edges = (left, top, right, bottom)
     rows, columns = size
     if not all(map(math.isfinite, edges)) or right <= left or bottom <= top:
@@ -151,11 +155,28 @@ def _box(
             f"{image}, which is {columns} pixels wide and {rows} high; boxes are in pixels of the "
             "image that they were drawn on."
         )
-    mask = np.zeros(size, dtype=bool)
-    first, last = max(0, math.floor(top)), max(math.floor(top) + 1, round(bottom))
-    start, stop = max(0, math.floor(left)), max(math.floor(left) + 1, round(right))
-    mask[min(first, rows - 1) : last, min(start, columns - 1) : stop] = True
-    return mask
+    first, start = (
+        min(max(0, math.floor(top)), rows - 1),
+        min(max(0, math.floor(left)), columns - 1),
+    )
+    last = min(max(first + 1, round(bottom)), rows)
+    stop = min(max(start + 1, round(right)), columns)
+    # The runs of a rectangle, down the columns: a mask of a large film is megabytes.
+    tall, wide = last - first, stop - start
+    between = [tall, rows - tall] * wide
+    end = rows * columns - (start * rows + first) - sum(between[:-1])
+    return _compressed([start * rows + first, *between[:-1], end], size)
+
+
+def _compressed(counts: list[int], size: Size) -> Runs:
+    runs = coco.frPyObjects({"size": list(size), "counts": counts}, *size)
+    return {"size": list(size), "counts": runs["counts"].decode()}
+
+
+def _union(first: Runs, second: Runs) -> Runs:
+    both = [{"size": one["size"], "counts": one["counts"].encode()} for one in (first, second)]
+    merged = coco.merge(both)
+    return {"size": list(merged["size"]), "counts": merged["counts"].decode()}
 
 
 def _json(path: Path, sizes: Sizes) -> Iterator[_Outline]:
@@ -184,12 +205,12 @@ def _chexlocalize(path: Path, document: Mapping[str, Any], sizes: Sizes) -> Iter
                 continue
             try:
                 if isinstance(drawn, dict):
-                    mask = decode_mask(drawn)
+                    mask = decode_mask(drawn)  # for its checks: COCO's own code trusts the runs
                 else:
                     mask = _drawn(drawn, tuple(int(side) for side in outlines["img_size"]))
             except (KeyError, TypeError, ValueError, cv2.error) as error:
                 raise InputError(f"{where}: it is no outline ({error}).") from error
-            yield _Outline(image, name, mask, where)
+            yield _Outline(image, name, encode_mask(mask), where)
 
 
 def _drawn(shapes: Any, size: tuple[int, ...]) -> np.ndarray:
@@ -222,16 +243,15 @@ def _coco(path: Path, document: Mapping[str, Any], sizes: Sizes) -> Iterator[_Ou
         raise InputError(f"{path}: it is no COCO file; {error!r} is missing or wrong.") from error
 
 
-def _annotated(entry: Mapping[str, Any], size: Size, where: str, image: str) -> np.ndarray:
+def _annotated(entry: Mapping[str, Any], size: Size, where: str, image: str) -> Runs:
     drawn = entry.get("segmentation")
     if isinstance(drawn, dict):
         if isinstance(drawn["counts"], list):
-            drawn = coco.frPyObjects(dict(drawn), *size)
-            drawn = {"size": drawn["size"], "counts": drawn["counts"].decode()}
-        return decode_mask(drawn)
+            drawn = _compressed(drawn["counts"], size)
+        return encode_mask(decode_mask(drawn))
     if drawn:
         polygons = [np.array(part, float).reshape(-1, 2).tolist() for part in drawn]
-        return _drawn(polygons, size)
+        return encode_mask(_drawn(polygons, size))
     left, top, width, height = (float(edge) for edge in entry["bbox"])
     return _box(left, top, left + width, top + height, size, where, image)
 
@@ -246,11 +266,11 @@ def _folder(path: Path, sizes: Sizes) -> Iterator[_Outline]:
                 mask = np.asarray(opened.convert("L")) > 0
         except OSError as error:
             raise InputError(f"{file}: the mask can't be read ({error}).") from error
-        yield _Outline(image, name, mask, str(file))
+        yield _Outline(image, name, encode_mask(mask), str(file))
 
 
 def _check_shape(outline: _Outline, size: Size) -> None:
-    rows, columns = outline.mask.shape
+    rows, columns = outline.runs["size"]
     if abs(rows * size[1] / (columns * size[0]) - 1) > _SAME_SHAPE:
         raise InputError(
             f"{outline.where}: the outline is drawn on {rows} x {columns} pixels, and "

@@ -203,6 +203,22 @@ def test_json_that_is_no_outline_is_told(tmp_path, document, message):
     assert str(path) in str(refused.value)
 
 
+def test_outlines_of_one_image_are_of_one_size(tmp_path):
+    """Two outlines that can't be united are told."""
+    entry = {"image_id": 4, "category_id": 1}
+    halves = [{"id": 4, "file_name": "a.png", "height": 60, "width": 100}]
+    halves.append({"id": 5, "file_name": "a.png", "height": 30, "width": 50})
+    path = tmp_path / "coco.json"
+    document = {
+        "images": halves,
+        "categories": [{"id": 1, "name": "Edema"}],
+        "annotations": [entry | {"image_id": i, "bbox": [1, 1, 5, 5]} for i in (4, 5)],
+    }
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError, match="annotation 2: another outline of Edema on a.png"):
+        read_outlines(path, sizes(a=WIDE))
+
+
 def test_a_picture_that_is_damaged_is_told(tmp_path):
     """A mask that is no picture is named."""
     (tmp_path / "a").mkdir()

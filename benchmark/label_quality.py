@@ -19,6 +19,8 @@ from cxr.errors import InputError
 from cxr.estimates import Estimate
 from cxr.observations import OBSERVATIONS
 
+POSITIVES = ("positive", "positive or in doubt")
+"""What can be asked of a gold standard that says only yes or no."""
 QUESTIONS = ("mention", "negation", "uncertainty", "positive", "positive or in doubt")
 MEASURES = ("precision", "recall", "f1")
 _LABELS = {"": 0, "1": 1, "1.0": 1, "0": 2, "0.0": 2, "-1": 3, "-1.0": 3, "nan": 0}
@@ -55,7 +57,8 @@ class ObservationQuality:
     Attributes:
         counts: question -> how many gold rows answer it with yes.
         scores: question -> measure -> estimate.
-        kappa: Cohen's kappa over the four labels.
+        kappa: Cohen's kappa over the four labels; over present or not for a gold standard that
+            says only yes or no.
     """
 
     counts: dict[str, int]
@@ -80,6 +83,8 @@ class LabelQuality:
     Attributes:
         reports: how many ids both tables have.
         unmatched: ids that only one of the tables has.
+        yes_or_no: whether the gold standard says only present or absent, of every observation
+            and report; then silence is no disagreement, and only positives can be asked for.
         observations: observation -> its agreement.
         macro: question -> mean F1 over the observations where it can be estimated.
         disagreements: every difference, in the order of the gold table.
@@ -87,6 +92,7 @@ class LabelQuality:
 
     reports: int
     unmatched: int
+    yes_or_no: bool
     observations: dict[str, ObservationQuality]
     macro: dict[str, Estimate]
     disagreements: list[Disagreement]
@@ -181,25 +187,28 @@ def compare_labels(
         raise InputError(f"{predicted.name} and {gold.name} have no observation in common.")
     rows = np.array([places[identity] for identity in common])
     gold_rows = np.array([p for p, identity in enumerate(gold.ids) if identity in places])
+    yes_or_no = all(np.isin(codes, (1, 2)).all() for codes in gold.labels.values())
+    questions = POSITIVES if yes_or_no else QUESTIONS
     weights = _resample(len(common), resamples, seed)
     quality: dict[str, ObservationQuality] = {}
-    replicates: dict[str, list[np.ndarray]] = {question: [] for question in QUESTIONS}
+    replicates: dict[str, list[np.ndarray]] = {question: [] for question in questions}
     disagreements: list[Disagreement] = []
     for name in names:
         ours, theirs = predicted.labels[name][rows], gold.labels[name][gold_rows]
-        quality[name] = _compare_one(ours, theirs, weights, replicates)
+        quality[name] = _compare_one(ours, theirs, weights, replicates, yes_or_no=yes_or_no)
+        differing = (ours == 1) != (theirs == 1) if yes_or_no else ours != theirs
         disagreements += [
             Disagreement(common[k], name, _WORDS[ours[k]], _WORDS[theirs[k]])
-            for k in np.flatnonzero(ours != theirs)
+            for k in np.flatnonzero(differing)
         ]
     macro = {
         question: _macro(
             [quality[name].scores[question]["f1"] for name in names], replicates[question]
         )
-        for question in QUESTIONS
+        for question in questions
     }
     unmatched = len(gold.ids) + len(predicted.ids) - 2 * len(common)
-    return LabelQuality(len(common), unmatched, quality, macro, disagreements)
+    return LabelQuality(len(common), unmatched, yes_or_no, quality, macro, disagreements)
 
 
 def _resample(reports: int, resamples: int, seed: int) -> np.ndarray:
@@ -214,6 +223,8 @@ def _compare_one(
     theirs: np.ndarray,
     weights: np.ndarray,
     replicates: dict[str, list[np.ndarray]],
+    *,
+    yes_or_no: bool,
 ) -> ObservationQuality:
     # (resamples + 1, 4, 4): gold label by predicted label
     table = np.stack(
@@ -224,8 +235,8 @@ def _compare_one(
         axis=-2,
     )
     scores, counts = {}, {}
-    for question, codes in _ASKED.items():
-        yes = list(codes)
+    for question in replicates:
+        yes = list(_ASKED[question])
         both = table[:, yes][:, :, yes].sum(axis=(1, 2))
         in_gold = table[:, yes].sum(axis=(1, 2))
         in_ours = table[:, :, yes].sum(axis=(1, 2))
@@ -237,6 +248,9 @@ def _compare_one(
             "recall": _estimate(_ratio(both, in_gold), "never in the gold standard"),
             "f1": _estimate(f1, "neither predicted nor in the gold standard"),
         }
+    if yes_or_no:
+        table = np.stack([table[:, 1], table.sum(axis=1) - table[:, 1]], axis=1)
+        table = np.stack([table[..., 1], table.sum(axis=2) - table[..., 1]], axis=2)
     total = table.sum(axis=(1, 2))
     agreed = np.trace(table, axis1=1, axis2=2) / total
     chance = (table.sum(axis=1) * table.sum(axis=2)).sum(axis=1) / total**2
@@ -279,6 +293,7 @@ def as_json(quality: LabelQuality) -> dict[str, object]:
         "schema": 1,
         "reports": quality.reports,
         "unmatched": quality.unmatched,
+        "yes_or_no": quality.yes_or_no,
         "macro_f1": {q: e.as_json() for q, e in quality.macro.items()},
         "observations": {
             name: {"counts": o.counts, "kappa": o.kappa.as_json(), **plain(o.scores)}

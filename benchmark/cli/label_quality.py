@@ -1,24 +1,29 @@
 """`cxr-bench label-quality`: labels against a gold standard."""
 
 import csv
-import json
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import click
 
 from benchmark.label_inputs import open_reports
+from benchmark.label_outputs import check_outputs
 from benchmark.label_quality import (
     Disagreement,
     LabelQuality,
+    ObservationQuality,
     as_json,
     compare_labels,
     read_labels,
 )
-from cxr.errors import InputError
+from benchmark.runs import replacing, write_json
 from cxr.estimates import Estimate
 
 SHOWN = ("mention", "negation", "uncertainty", "positive")
 """Questions that fit a terminal; all of them are in the JSON."""
+
+Column = Callable[[ObservationQuality], str]
 
 
 @click.command()
@@ -58,13 +63,15 @@ def command(
 
     For each observation: precision, recall and F1 of mention, negation and uncertainty, as in
     the CheXpert paper, of positives alone (for gold without doubt), and Cohen's kappa; with
-    95 % intervals by bootstrap over reports. This says how well reports were read, not whether
-    they tell the truth.
+    95 % intervals by bootstrap over reports. Where GOLD says only 1 or 0, only positives are
+    compared, and what PREDICTED leaves blank is a no. This says how well reports were read, not
+    whether they tell the truth.
 
     \b
     Example:
       cxr-bench label-quality labels.csv experts.csv --reports reports.csv --disagreements d.csv
     """
+    check_outputs(None, [disagreements, document])
     quality = compare_labels(
         read_labels(predicted, id_column=id_column),
         read_labels(gold, id_column=id_column),
@@ -73,30 +80,69 @@ def command(
     )
     click.echo(_table(quality))
     if document:
-        document.write_text(json.dumps(as_json(quality), indent=1) + "\n", encoding="utf-8")
+        write_json(document, as_json(quality))
     if disagreements:
         texts = _texts(source, id_column) if source else {}
         _write_disagreements(disagreements, quality.disagreements, texts)
 
 
 def _table(quality: LabelQuality) -> str:
-    width = max(map(len, quality.observations)) + 1
-    lines = [f"{quality.reports:,} reports in both; {quality.unmatched:,} ids in one table only."]
-    lines += ["F1 with 95 % interval (number in the gold standard)", ""]
-    lines.append(" " * width + "".join(f"{title:>23}" for title in (*SHOWN, "kappa")))
-    for name, observation in quality.observations.items():
-        cells = [
-            f"{_show(observation.scores[q]['f1'])} {f'({observation.counts[q]})':>7}" for q in SHOWN
-        ]
-        cells.append(_show(observation.kappa))
-        lines.append(f"{name:<{width}}" + "".join(f"{cell:>23}" for cell in cells))
-    cells = [f"{_show(quality.macro[q])} {'':>7}" for q in SHOWN]
-    lines.append(f"{'macro':<{width}}" + "".join(f"{cell:>23}" for cell in cells))
-    return "\n".join(line.rstrip() for line in lines)
+    columns = _yes_or_no_columns() if quality.yes_or_no else _columns()
+    rows = [(name, [show(o) for show in columns.values()]) for name, o in _rows(quality)]
+    width = max(len(name) for name, _ in rows) + 1
+    widths = [
+        max(len(title), *(len(cells[k]) for _, cells in rows)) + 3
+        for k, title in enumerate(columns)
+    ]
+
+    def line(name: str, cells: Iterable[str]) -> str:
+        joined = "".join(f"{cell:>{w}}" for cell, w in zip(cells, widths, strict=True))
+        return f"{name:<{width}}{joined}".rstrip()
+
+    counts = f"{quality.reports:,} reports in both; {quality.unmatched:,} ids in one table only."
+    asked = (
+        "The gold standard says only present or absent: positives are compared, with 95 % "
+        "intervals (number in the gold standard)"
+        if quality.yes_or_no
+        else "F1 with 95 % interval (number in the gold standard)"
+    )
+    return "\n".join([counts, asked, "", line("", columns), *(line(*row) for row in rows)])
 
 
-def _show(estimate: Estimate) -> str:
-    if not estimate.known:
+def _rows(quality: LabelQuality) -> list[tuple[str, ObservationQuality]]:
+    """Return the observations, and their mean as one more."""
+    scores = {q: {"f1": estimate} for q, estimate in quality.macro.items()}
+    mean = ObservationQuality({}, scores, Estimate.missing("no mean of kappas"))
+    return [*quality.observations.items(), ("macro", mean)]
+
+
+def _columns() -> dict[str, Column]:
+    return {question: partial(_f1, question) for question in SHOWN} | {"kappa": _kappa}
+
+
+def _yes_or_no_columns() -> dict[str, Column]:
+    return {
+        "precision": lambda o: _show(o.scores["positive"].get("precision")),
+        "recall": lambda o: _show(o.scores["positive"].get("recall")),
+        "F1": partial(_f1, "positive"),
+        "F1, doubt as present": lambda o: _show(o.scores["positive or in doubt"]["f1"]),
+        "kappa": _kappa,
+    }
+
+
+def _f1(question: str, observation: ObservationQuality) -> str:
+    count = observation.counts.get(question)
+    return _show(observation.scores[question]["f1"]) + (
+        f" {f'({count})':>7}" if count is not None else " " * 8
+    )
+
+
+def _kappa(observation: ObservationQuality) -> str:
+    return _show(observation.kappa)
+
+
+def _show(estimate: Estimate | None) -> str:
+    if estimate is None or not estimate.known:
         return "-"
     if not estimate.method:
         return f"{estimate.estimate:.3f}"
@@ -109,9 +155,7 @@ def _texts(source: Path, id_column: str | None) -> dict[str, str]:
 
 
 def _write_disagreements(path: Path, rows: list[Disagreement], texts: dict[str, str]) -> None:
-    if not path.parent.is_dir():
-        raise InputError(f"{path}: the folder {path.parent} does not exist; make it first.")
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with replacing(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["id", "observation", "predicted", "gold", "text"])
         for row in rows:

@@ -128,3 +128,26 @@ def test_quality_is_printed_and_written(runner, reports, tmp_path):
     ]
     document = json.loads((tmp_path / "q.json").read_text())
     assert document["observations"]["Pneumonia"]["uncertainty"]["f1"]["estimate"] == 0.0
+
+
+def test_quality_against_yes_and_no_shows_precision_and_recall(runner, reports, tmp_path):
+    """A gold standard of 1 and 0 alone is compared for positives, and said to be."""
+    runner.invoke(label, [str(reports), "-o", str(tmp_path / "l.csv")], catch_exceptions=False)
+    gold = tmp_path / "gold.csv"
+    gold.write_text("study_id,Pleural Effusion,Pneumonia\n11,1,0\n12,0,1\n")
+    result = runner.invoke(label_quality, [str(tmp_path / "l.csv"), str(gold)])
+    assert "says only present or absent" in result.stdout
+    heading, _, first = result.stdout.splitlines()[3:6]
+    assert heading.split()[:3] == ["precision", "recall", "F1"]
+    assert first.split()[:3] == ["Pleural", "Effusion", "1.000"]
+
+
+@pytest.mark.parametrize("option", ["--json", "--disagreements"])
+def test_quality_in_a_folder_that_is_not_there_is_refused(runner, reports, tmp_path, option):
+    """The outputs are checked before the tables are read."""
+    with pytest.raises(InputError, match="does not exist; make it first"):
+        runner.invoke(
+            label_quality,
+            [str(reports), str(reports), option, str(tmp_path / "none" / "x")],
+            catch_exceptions=False,
+        )

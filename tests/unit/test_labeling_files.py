@@ -5,6 +5,7 @@ import gzip
 import json
 
 import pytest
+from sklearn.metrics import cohen_kappa_score
 
 import benchmark.label_job as label_job
 from benchmark.events import Silent
@@ -316,9 +317,26 @@ def test_agreement_is_counted_per_question(table):
     ]
 
 
+def test_a_gold_standard_of_yes_and_no_is_asked_for_positives_alone(table):
+    """Where gold knows neither doubt nor silence, a blank is a no and is no disagreement."""
+    ours = table("id,Edema\n1,1\n2,\n3,-1\n4,1\n5,0\n6,1\n", "ours.csv")
+    gold = table("id,Edema\n1,1\n2,0\n3,1\n4,0\n5,0\n6,1\n", "gold.csv")
+    quality = compare_labels(read_labels(ours), read_labels(gold), resamples=20)
+    edema = quality.observations["Edema"]
+    assert quality.yes_or_no
+    assert set(edema.scores) == {"positive", "positive or in doubt"}
+    assert edema.scores["positive"]["precision"].estimate == pytest.approx(2 / 3)
+    assert edema.scores["positive or in doubt"]["recall"].estimate == 1.0
+    assert [(d.id, d.predicted, d.gold) for d in quality.disagreements] == [
+        ("3", "in doubt", "present"),
+        ("4", "present", "absent"),
+    ]
+    kappa = cohen_kappa_score([1, 0, 0, 1, 0, 1], [1, 0, 1, 0, 0, 1])
+    assert edema.kappa.estimate == pytest.approx(kappa)
+
+
 def test_kappa_is_that_of_scikit_learn(table):
     """Cohen's kappa over the four labels agrees with scikit-learn's."""
-    from sklearn.metrics import cohen_kappa_score
 
     ours = read_labels(table("study_id,Edema\n1,1\n2,0\n3,1\n4,\n5,-1\n", "ours.csv"))
     gold = read_labels(table("study_id,Edema\n1,1\n2,0\n3,-1\n4,1\n5,-1\n", "gold.csv"))

@@ -215,7 +215,7 @@ def test_outlines_of_one_image_are_of_one_size(tmp_path):
         "annotations": [entry | {"image_id": i, "bbox": [1, 1, 5, 5]} for i in (4, 5)],
     }
     path.write_text(json.dumps(document))
-    with pytest.raises(InputError, match="annotation 2: another outline of Edema on a.png"):
+    with pytest.raises(InputError, match=r"annotation 2: another outline of Edema on a\.png"):
         read_outlines(path, sizes(a=WIDE))
 
 

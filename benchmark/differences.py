@@ -67,12 +67,25 @@ def _training_differences(config: Config) -> list[str]:
         (training.optimizer, "adam", "The optimiser is {0}; the study's was {1}."),
         (training.learning_rate, 1e-4, "The learning rate is {0:g}; the study's was {1:g}."),
         (training.schedule, "plateau", "The schedule is {0}; the study's was {1}."),
+        (training.loss, "bce", "The loss is {0}; the study's was {1}."),
+        (training.prior_bias, False, "The head starts at the findings' prevalence."),
+        (training.warmup, 0, "The rate rises over {0:.0%} of all steps; the study had no warm-up."),
+        (training.clip, 0, "Gradients are held to a norm of {0:g}; the study's were not."),
+        (training.early_stop, 0, "Training ends after {0} epochs that did not help."),
+        (training.channels, 3, "Networks see {0} channel; the study's saw {1}."),
         (config.labels.uncertain, "positive", "Uncertain labels count as {0}; the study's as {1}."),
+        (config.labels.blank, "negative", "Blank labels count as {0}; the study's as {1}."),
+        (_own_policies(config), "", "Uncertain labels of some observations count otherwise: {0}."),
+        (config.labels.hierarchy, False, "In training, a finding is present where its kinds are."),
         (config.evaluation.threshold, 0.5, "The operating point is {0:g}; the study's was {1:g}."),
     ]
     return [
         text.format(_words(here), _words(study)) for here, study, text in pairs if here != study
     ]
+
+
+def _own_policies(config: Config) -> str:
+    return ", ".join(f"{name} {policy}" for name, policy in config.labels.per_observation.items())
 
 
 def _words(value: object) -> object:

@@ -17,7 +17,7 @@ from benchmark.devices import resolve_device
 from benchmark.events import Events
 from benchmark.prediction import load_network, predict
 from benchmark.runs import Run
-from cxr.dicom import quantize, read_radiograph
+from cxr.dicom import quantize, read_header, read_radiograph
 from cxr.errors import InputError, RadiographError
 from cxr.observations import OBSERVATIONS
 
@@ -140,16 +140,17 @@ def _score(
 ) -> pd.DataFrame:
     image = networks[0].values["config"]["image"]
     pixels = np.zeros((len(files), image["size"], image["size"]), np.uint8)
-    errors = [""] * len(files)
+    errors, views = [""] * len(files), [""] * len(files)
     for row, path in enumerate(files):
         try:
             pixels[row] = quantize(read_radiograph(path, size=image["size"], fit=image["fit"]))
+            views[row] = _view(path)
         except RadiographError as error:
             errors[row] = str(error)
         progress(1)
     read = np.array([not error for error in errors])
     tables = [
-        _table(network, files, errors, _probabilities(network, pixels, read))
+        _table(network, files, errors, views, _probabilities(network, pixels, read))
         for network in networks
     ]
     return pd.concat(tables).sort_index(kind="stable")
@@ -171,7 +172,11 @@ def _probabilities(network: Trained, pixels: np.ndarray, read: np.ndarray) -> np
 
 
 def _table(
-    network: Trained, files: Sequence[Path], errors: Sequence[str], scores: np.ndarray
+    network: Trained,
+    files: Sequence[Path],
+    errors: Sequence[str],
+    views: Sequence[str],
+    scores: np.ndarray,
 ) -> pd.DataFrame:
     called = [
         "; ".join(name for name, high in zip(OBSERVATIONS, row, strict=True) if high)
@@ -181,5 +186,21 @@ def _table(
     table["network"], table["seed"] = network.name, network.seed
     table[list(OBSERVATIONS)] = scores
     table["operating_point"], table["called"] = network.threshold, called
-    table["cohort"], table["note"] = network.values["cohort"]["name"], network.note
+    table["cohort"] = network.values["cohort"]["name"]
+    table["note"] = [network.note + _other_view(view, network) for view in views]
     return table
+
+
+def _view(path: Path) -> str:
+    """Return the view that a DICOM header tells; empty where there is none."""
+    try:
+        return read_header(path).view
+    except RadiographError:
+        return ""
+
+
+def _other_view(view: str, network: Trained) -> str:
+    trained = network.values["config"]["data"]["views"]
+    if not view or view in trained:
+        return ""
+    return f"; trained on {' and '.join(trained)} views, and this is {view}"

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 from scipy.special import expit
 
@@ -46,6 +47,17 @@ def test_every_row_says_what_it_is_worth(tiny_run, images):
     assert table["note"].str.startswith("not for real images").all()
     for _, row in table.iterrows():
         assert row["called"] == "; ".join(name for name in NAMES if row[name] >= 0.5)
+
+
+def test_another_view_than_trained_on_is_told(tmp_path, tiny_run, images):
+    """A lateral image is scored, and its row says that the network was trained on others."""
+    dataset = pydicom.dcmread(next(iter(images.values())))
+    dataset.ViewPosition = "LL"
+    lateral = tmp_path / "lateral.dcm"
+    dataset.save_as(lateral)
+    ended = command("predict", tiny_run.folder, lateral, "--model", "resnet50")
+    (note,) = pd.read_csv(io.StringIO(ended.out))["note"]
+    assert note.endswith("; trained on PA and AP views, and this is LATERAL")
 
 
 def test_unreadable_files_are_listed_and_tell_in_the_exit_code(tiny_run, images, tmp_path):

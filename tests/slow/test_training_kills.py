@@ -29,16 +29,18 @@ data = TrainingData(
     counted=np.ones((48, 14), bool),
     image_ids=[str(k) for k in range(48)],
 )
-settings = TrainingConfig(weights="none", epochs=4, schedule=sys.argv[3], device="cpu")
+settings = TrainingConfig(
+    weights="none", epochs=4, schedule=sys.argv[3], save_steps=int(sys.argv[4]), device="cpu"
+)
 print("ready", flush=True)
 train_network(sys.argv[2], data, settings, seed=0, folder=Path(sys.argv[1]), events=Silent())
 """
 FILES = ("training.json", "history.csv", "checkpoint.safetensors")
 
 
-def start(folder: Path, network: str, schedule: str) -> subprocess.Popen:
+def start(folder: Path, *settings: str) -> subprocess.Popen:
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(folder), network, schedule],
+        [sys.executable, "-c", SCRIPT, str(folder), *settings],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
@@ -57,12 +59,12 @@ def kill_when(process: subprocess.Popen, ready, delay: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "schedule"), [("densenet121", "one-cycle"), ("resnet50", "plateau")]
+    "settings", [("densenet121", "one-cycle", "0"), ("resnet50", "plateau", "1")]
 )
-def test_killed_training_ends_with_the_same_bytes(tmp_path, network, schedule):
+def test_killed_training_ends_with_the_same_bytes(tmp_path, settings):
     """Killed with -9 early, in a write and between epochs, a training ends bit for bit alike."""
     whole = tmp_path / "whole"
-    assert start(whole, network, schedule).wait() == 0
+    assert start(whole, *settings).wait() == 0
     killed = tmp_path / "killed"
     moments = [
         (lambda: True, 0.2),  # before the first epoch ends
@@ -71,8 +73,8 @@ def test_killed_training_ends_with_the_same_bytes(tmp_path, network, schedule):
         (lambda: (killed / "resume.pt").exists(), 0.3),  # within an epoch
     ]
     for ready, delay in moments:
-        kill_when(start(killed, network, schedule), ready, delay)
-    assert start(killed, network, schedule).wait() == 0
+        kill_when(start(killed, *settings), ready, delay)
+    assert start(killed, *settings).wait() == 0
     for name in FILES:
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
     assert sorted(path.name for path in killed.iterdir()) == sorted(

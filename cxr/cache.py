@@ -303,6 +303,7 @@ def _build_alone(images: _Set, jobs: int, tell: _Teller) -> dict[str, Any]:
         _assemble(images, failures)
     index = {
         "format": FORMAT,
+        "preprocessing": PREPROCESSING_VERSION,
         "images": len(images.paths),
         "size": images.size,
         "failures": failures,

@@ -10,9 +10,13 @@ from typing import Any, Literal
 import numpy as np
 from filelock import FileLock, Timeout
 
+from cxr.cache import FORMAT
+from cxr.dicom import PREPROCESSING_VERSION
 from cxr.errors import InputError
 
-State = Literal["whole", "unfinished", "damaged"]
+State = Literal["whole", "unfinished", "damaged", "outdated"]
+
+_VERSIONS = (FORMAT, PREPROCESSING_VERSION)
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,8 @@ class CachedSet:
 
     Attributes:
         folder: where it lies; its name is the set's key.
-        state: "unfinished" while it is built or after a build was killed; "damaged" where index
+        state: "outdated" where another version made it, so that nothing reads it any more;
+            "unfinished" while it is built or after a build was killed; "damaged" where index
             and pixels don't fit each other.
         images: decoded images; of an unfinished set, those that are done.
         size: pixels a side; 0 where that is not known.
@@ -107,6 +112,8 @@ def _describe(folder: Path) -> CachedSet:
     whole = bool(index) and shape[:1] == (index["images"] - failures,)
     checked = whole and len(index.get("checksums", ())) == shape[0]
     state: State = "whole" if checked else "damaged" if index else "unfinished"
+    if index and (index.get("format"), index.get("preprocessing")) != _VERSIONS:
+        state = "outdated"
     return CachedSet(
         folder=folder,
         state=state,

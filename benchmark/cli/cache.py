@@ -14,6 +14,11 @@ from cxr.errors import InputError
 if TYPE_CHECKING:
     from cxr.cached_sets import CachedSet
 
+_NOT_VERIFIED = {
+    "unfinished": "the next run or build goes on with it",
+    "outdated": "another version made it; `cxr-bench cache rm --outdated` removes it",
+}
+
 
 @click.group()
 def command() -> None:
@@ -27,7 +32,7 @@ def command() -> None:
       cxr-bench cache build --data /data/mimic-cxr --preset mimic-cxr
       cxr-bench cache ls
       cxr-bench cache verify
-      cxr-bench cache rm 3f2a
+      cxr-bench cache rm --outdated
     """
 
 
@@ -119,8 +124,8 @@ def verify(keys: tuple[str, ...]) -> None:
     broken = []
     for found in find_sets(cache_folder() / "decoded", keys):
         name = found.folder.name[:12]
-        if found.state == "unfinished":
-            click.echo(f"{name}  unfinished: the next run or build goes on with it")
+        if found.state in _NOT_VERIFIED:
+            click.echo(f"{name}  {found.state}: {_NOT_VERIFIED[found.state]}")
             continue
         rows = damaged_rows(found) if found.state == "whole" else []
         if rows or found.state == "damaged":
@@ -136,8 +141,9 @@ def verify(keys: tuple[str, ...]) -> None:
 
 @command.command("rm")
 @click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.option("--outdated", is_flag=True, help="Remove what other versions made.")
 @click.option("--all", "everything", is_flag=True, help="Remove every set.")
-def remove(keys: tuple[str, ...], everything: bool) -> None:
+def remove(keys: tuple[str, ...], outdated: bool, everything: bool) -> None:
     """Remove sets; a later run decodes them again.
 
     KEY is the beginning of a set's key, as `cache ls` shows it.
@@ -145,14 +151,19 @@ def remove(keys: tuple[str, ...], everything: bool) -> None:
     \b
     Examples:
       cxr-bench cache rm 3f2a 90cc
+      cxr-bench cache rm --outdated
       cxr-bench cache rm --all
     """
     from cxr.cached_sets import find_sets, remove_set
 
-    if bool(keys) == everything:
-        raise click.UsageError("name the sets to remove (see `cxr-bench cache ls`), or --all.")
+    if [bool(keys), outdated, everything].count(True) != 1:
+        raise click.UsageError(
+            "name the sets to remove (see `cxr-bench cache ls`), or --outdated, or --all."
+        )
     freed = 0
     for found in find_sets(cache_folder() / "decoded", keys):
+        if outdated and found.state != "outdated":
+            continue
         remove_set(found)
         freed += found.bytes
         click.echo(f"{found.folder.name[:12]}  removed")

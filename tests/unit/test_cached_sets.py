@@ -196,6 +196,19 @@ def test_cut_pixels_and_a_broken_index_are_told(paths, cache):
     assert list_sets(cache)[0].state == "unfinished"
 
 
+def test_what_another_version_made_is_outdated(paths, cache, monkeypatch, tmp_path):
+    """It is told from a damaged set, is not verified, and can be removed by itself."""
+    decode(paths, cache / "decoded")
+    (old,) = list_sets(cache / "decoded")
+    index = json.loads((old.folder / "index.json").read_text())
+    (old.folder / "index.json").write_text(json.dumps(index | {"preprocessing": 0}))
+    decode_images(paths[:3], ["a", "b", "c"], size=20, folder=cache / "decoded")
+    monkeypatch.setenv("CXR_BENCH_CACHE", str(cache))
+    assert "outdated: another version made it" in command("cache", "verify").out
+    assert "removed" in command("cache", "rm", "--outdated").out
+    assert [found.images for found in list_sets(cache / "decoded")] == [3]
+
+
 def test_sets_are_named_by_the_beginning_of_their_key(paths, cache):
     """A beginning that fits none is refused; no key means all."""
     decode(paths, cache)

@@ -35,6 +35,12 @@ FRAMES = (
     "Cardiomediastinal silhouette is stable.",
     "Mild vascular congestion without {0}.",
     "{0} versus {1}.",
+    "The differential for the {0} includes {1}.",
+    "In the appropriate clinical setting, {0} is possible.",
+    "The left {0} has resolved, the right is unchanged.",
+    "There was a {0}. It has decreased.",
+    "Probably no {0}.",
+    "Status post resection for {0}, {1} persists.",
 )
 HARMLESS = (
     "The study was obtained at the bedside.",
@@ -72,6 +78,31 @@ def test_spaces_and_line_breaks_never_change_a_label(report, random):
         random.choice(["  ", "\n", " \n ", "\t", "\r\n"]) if c == " " else c for c in text
     )
     assert labels(spaced) == labels(text)
+
+
+@given(reports, st.sampled_from(["XXXX", "___", "xxxx", "______"]), st.integers(0, 60))
+def test_a_blank_of_de_identification_never_changes_a_label(report, blank, place):
+    """What was taken out between two words is skipped (C17)."""
+    words = " ".join(report).split(" ")
+    assert labels(" ".join([*words[:place], blank, *words[place:]])) == labels(" ".join(report))
+
+
+@given(reports, st.text(alphabet="\u2019\u2013\u00a0\u2022\ufeff\u0301\u200b", max_size=3))
+def test_odd_characters_before_a_report_never_change_a_label(report, odd):
+    """A byte order mark, a bullet or a lone accent before the text is no part of it."""
+    assert labels(f"{odd} {' '.join(report)}") == labels(" ".join(report))
+
+
+LONG = ("pneumothorax", "consolidation", "atelectasis", "cardiomegaly", "opacities", "effusions")
+
+
+@given(st.sampled_from(LONG), st.integers(1, 6), st.sampled_from(["swap", "drop", "double"]))
+def test_one_slip_inside_a_long_word_never_changes_a_label(word, place, slip):
+    """A letter left out, doubled, or swapped with the next is read as a person would (C17)."""
+    head, first, second, tail = word[:place], word[place], word[place + 1], word[place + 2 :]
+    middle = {"swap": second + first, "drop": second, "double": first + first + second}[slip]
+    assert labels(f"There is {head}{middle}{tail}.") == labels(f"There is {word}.")
+    assert labels(f"No {head}{middle}{tail}.") == labels(f"No {word}.")
 
 
 @given(reports)

@@ -63,12 +63,6 @@ def find_identifiers(
     return list(found)
 
 
-def find_in_text(text: str, identifiers: Iterable[str]) -> list[str]:
-    """Return those of `identifiers` that stand in `text`, pictures aside."""
-    plain = _DATA_URI.sub("", text)
-    return [each for each in identifiers if each and each in plain]
-
-
 def _texts(path: Path) -> Iterator[str]:
     if path.suffix in TEXTS:
         yield _DATA_URI.sub("", path.read_text(encoding="utf-8", errors="replace"))

@@ -151,8 +151,8 @@ def _modalities(evidence: Evidence) -> str:
 def _ages(evidence: Evidence) -> tuple[Fact, ...]:
     names = (("Youngest patient (years)", "low"), ("Median age (years)", "median"))
     found = [Fact(name, number(evidence, f"{DATA}.ages.{end}")) for name, end in names]
-    oldest = Fact("Oldest patient (years)", number(evidence, f"{DATA}.ages.high"), "at most 90")
-    return (*found, oldest)
+    oldest = number(evidence, f"{DATA}.ages.high")
+    return (*found, Fact("Oldest patient (years)", oldest, "90 stands for 90 or older"))
 
 
 def _source(evidence: Evidence) -> str:

@@ -1,6 +1,7 @@
 """Restricted data: nothing that identifies an image, a patient or a report leaves the run."""
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -94,3 +95,28 @@ def test_exclusions_keep_their_reasons(restricted_run: Path) -> None:
     exclusions = pd.read_csv(restricted_run / "exclusions.csv")
     assert len(exclusions) == 2
     assert exclusions["reason"].str.len().min() > 5
+
+
+def test_a_reading_form_needs_the_name_the_data_and_the_key(
+    restricted_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Restricted radiographs come into a form only where they are asked for, found and keyed."""
+    copy = tmp_path / "run"
+    shutil.copytree(restricted_run, copy)
+    (data,) = restricted_run.parents[2].glob("*-data")
+    form = tmp_path / "form.html"
+    asked = ["review", "export", copy, "--stage", "blind", "-o", form, "--cases", "3"]
+    assert "give --include-restricted" in command(*asked).err
+    asked.append("--include-restricted")
+    assert "does not keep where its data lies" in command(*asked).err
+    asked += ["--data", data / "images.csv"]
+    (tmp_path / "other.key").write_bytes(b"a key of somebody else")
+    monkeypatch.setenv("CXR_BENCH_KEY", str(tmp_path / "other.key"))
+    assert "CXR_BENCH_KEY its key?" in command(*asked).err
+    assert not form.exists()
+    monkeypatch.setenv("CXR_BENCH_KEY", str(restricted_run.parents[2] / "key"))
+    made = command(*asked)
+    assert made.code == 0, made.err
+    assert SECRET not in form.read_text()
+    assert SECRET not in "".join(file.read_text() for file in (copy / "reviews").rglob("*.json"))
+    assert form.read_text().count("data:image/jpeg") == 3

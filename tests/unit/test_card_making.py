@@ -87,7 +87,7 @@ def test_hand_written_claims_are_held_against_the_images(run: Path) -> None:
         "radiographs.",
         "card.toml, intended_use, speaks of children; the youngest patient is 21.",
     )
-    assert "What people wrote against what the images say" in render_html(card)
+    assert "What people wrote contradicts what the images say" in render_html(card)
 
 
 def test_what_is_not_known_contradicts_nothing(run: Path) -> None:

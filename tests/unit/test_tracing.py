@@ -8,7 +8,7 @@ import pytest
 from benchmark.card import build_card, render_html
 from benchmark.card.tracing import agrees, trace
 from benchmark.evidence import Evidence
-from benchmark.identifiers import find_identifiers, find_in_text
+from benchmark.identifiers import find_identifiers
 from tests.card_fixture import write_run
 
 
@@ -130,9 +130,3 @@ def test_what_people_gave_as_contact_is_meant(tmp_path: Path) -> None:
     file = tmp_path / "card.html"
     file.write_text("Contact: lab@example.org")
     assert find_identifiers([("card.html", file)], real=True, allowed=["lab@example.org"]) == []
-
-
-def test_ids_in_a_page_are_found_beside_its_pictures() -> None:
-    """Known ids are found in the text of a page, and not by chance in a picture's letters."""
-    page = "case abc data:image/png;base64,abcd"
-    assert find_in_text(page, ["abc", "abcd", ""]) == ["abc"]

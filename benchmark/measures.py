@@ -55,7 +55,22 @@ RATES: dict[str, Callable[[Confusion], Any]] = {
     "mcc": metrics.matthews_score,
 }
 LOSSES: tuple[str, ...] = ("brier", "log_loss")
-METRICS: tuple[str, ...] = ("auroc", "average_precision", *RATES, *LOSSES)
+RANKED: tuple[str, ...] = (
+    "auroc",
+    "partial_auroc",
+    "average_precision",
+    "average_precision_lift",
+)
+METRICS: tuple[str, ...] = (*RANKED, *RATES, *LOSSES)
+UNBOUNDED: tuple[str, ...] = (*LOSSES, "average_precision_lift")
+"""Metrics without an upper end; their intervals are percentiles."""
+PARTIAL_FPR = 0.2
+"""False positive rate up to which "partial_auroc" goes (standardised: chance is 0.5)."""
+_LEAST = {
+    "mcc": -1.0,
+    "partial_auroc": 0.5 * (1 - PARTIAL_FPR / (2 - PARTIAL_FPR)),
+}
+"""The lower end of metrics that don't start at 0."""
 
 AREA_METHOD = "DeLong clustered by patient, moderated, logit t"
 RATIO_METHOD = "Wilson clustered by patient, t"
@@ -112,29 +127,42 @@ def measure(
         patient_freedom(patients.tp + patients.fn), patient_freedom(patients.fp + patients.tn)
     )
     chance = expit(score)
+    partial = metrics.partial_auroc_score(present, score, max_fpr=PARTIAL_FPR)
     errors = np.stack(
-        [metrics.squared_errors(present, chance), metrics.log_errors(present, chance)], axis=1
+        [
+            metrics.squared_errors(present, chance),
+            metrics.log_errors(present, chance),
+            metrics.partial_auroc_influences(present, score, max_fpr=PARTIAL_FPR),
+        ],
+        axis=1,
     )
+    brier, log_loss, moved = replicate_means(errors, draws)
     ranked = ranked_replicates(present, score, draws, threshold=cut)
     drawn = Confusion(ranked.tp, ranked.fp, ranked.fn, ranked.tn)
     replicates = {
         "auroc": ranked.auroc,
+        "partial_auroc": np.clip(partial + moved, _LEAST["partial_auroc"], 1.0),
         "average_precision": ranked.average_precision,
+        "average_precision_lift": ranked.average_precision / _prevalence(drawn),
         **{name: rate(drawn) for name, rate in RATES.items()},
-        **dict(zip(LOSSES, replicate_means(errors, draws), strict=True)),
+        "brier": brier,
+        "log_loss": log_loss,
     }
     values = {
         "auroc": metrics.auroc_score(present, score),
+        "partial_auroc": partial,
         "average_precision": metrics.average_precision_score(present, score),
+        "average_precision_lift": metrics.average_precision_lift_score(present, score),
         **{name: float(rate(table)) for name, rate in RATES.items()},
-        **{name: mean(column) for name, column in zip(LOSSES, errors.T, strict=True)},
+        **{name: mean(column) for name, column in zip(LOSSES, errors.T, strict=False)},
     }
     estimates = {
         "auroc": _area(present, score, draws, values["auroc"]),
         **{name: ratio_estimate(name, values[name], patients) for name in RATIOS},
         **{
             name: resampled(name, values[name], replicates[name], freedom + EXTRA_FREEDOM)
-            for name in ("average_precision", "balanced_accuracy", "mcc", *LOSSES)
+            for name in METRICS
+            if name != "auroc" and name not in RATIOS
         },
     }
     return Measured(table, estimates, replicates, ranked.tp + ranked.fn, freedom)
@@ -144,16 +172,17 @@ def resampled(name: str, value: float, replicates: Floats, freedom: float) -> Es
     """Return an estimate whose interval comes from bootstrap replicates.
 
     Args:
-        name: the metric; a loss gets a percentile interval, a score one on the logit scale.
+        name: the metric; what has no upper end gets a percentile interval, else it is made on
+            the logit scale.
         value: the point estimate; NaN where undefined.
         replicates: (replicates,) float.
         freedom: degrees of freedom of the bootstrap's standard error.
     """
     if math.isnan(value):
         return Estimate.missing(_UNDEFINED.get(name, "undefined: a class is missing"))
-    if name in LOSSES:
+    if name in UNBOUNDED:
         return _with(value, percentile_interval(replicates), PERCENTILE_METHOD)
-    low = -1.0 if name == "mcc" else 0.0
+    low = _LEAST.get(name, 0.0)
     return _with(value, replicate_interval(value, replicates, freedom, low=low), LOGIT_METHOD)
 
 
@@ -195,6 +224,16 @@ def mean_freedom(replicates: Floats, freedoms: Sequence[float]) -> float:
 def mean(values: Floats) -> float:
     """Return the mean, NaN of nothing."""
     return float(values.mean()) if len(values) else math.nan
+
+
+def _prevalence(table: Confusion) -> Any:
+    whole = table.tp + table.fn + table.fp + table.tn
+    return np.divide(
+        table.tp + table.fn,
+        whole,
+        out=np.full(np.shape(whole), np.nan),
+        where=np.asarray(whole) > 0,
+    )
 
 
 def patient_tables(

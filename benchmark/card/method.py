@@ -10,12 +10,17 @@ from benchmark.evidence import Evidence
 
 METRICS = (
     ("auroc", "AUROC"),
+    ("partial_auroc", "partial AUROC"),
     ("average_precision", "average precision"),
+    ("average_precision_lift", "average precision over prevalence"),
     ("f1", "F1"),
     ("precision", "precision"),
     ("recall", "recall"),
     ("specificity", "specificity"),
+    ("npv", "NPV"),
     ("accuracy", "accuracy"),
+    ("balanced_accuracy", "balanced accuracy"),
+    ("mcc", "Matthews correlation"),
     ("brier", "Brier score"),
     ("log_loss", "log loss"),
 )

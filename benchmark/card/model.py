@@ -93,6 +93,7 @@ class Scores:
     never: tuple[Number, Number]  # accuracy and F1 of always answering no
     always: tuple[Number, Number]  # accuracy and F1 of always answering yes
     over: Number
+    more: tuple[Number, ...]  # further metrics, as `Results.more` names them
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ class Results:
     observations: tuple[ObservationResult, ...]
     averages: tuple[Averages, ...]
     threshold: str
+    more: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from benchmark.card.model import (
 )
 from benchmark.card.numbers import estimate, number
 from benchmark.evidence import Evidence, key
+from benchmark.measures import PARTIAL_FPR
 from cxr.observations import OBSERVATIONS
 
 AVERAGES = (
@@ -32,6 +33,14 @@ VARIANTS = (
     ("metrics.truth.json", "against the truth"),
     ("metrics.study.json", "by study"),
 )
+MORE = (
+    ("partial_auroc", f"Partial AUROC (to FPR {PARTIAL_FPR:g})"),
+    ("average_precision_lift", "Average precision over prevalence"),
+    ("npv", "NPV"),
+    ("balanced_accuracy", "Balanced accuracy"),
+    ("mcc", "Matthews correlation"),
+)
+"""Metrics that stand in a table of their own."""
 OPTIONAL = ("metrics.truth.json", "metrics.study.json")
 """Variants that a run has where its data allow them."""
 THRESHOLDS = tuple(
@@ -105,6 +114,7 @@ def build_results(
             for name, meaning in AVERAGES
         ),
         threshold=str(evidence.value(f"{first}operating_point") or words.NOT_PROVIDED),
+        more=tuple(title for _, title in MORE),
     )
 
 
@@ -153,6 +163,7 @@ def _scores(evidence: Evidence, checkpoint: Checkpoint, base: str) -> Scores:
         never=fixed("always_negative"),
         always=fixed("always_positive"),
         over=number(evidence, f"{base}.auroc.over"),
+        more=tuple(measured(metric) for metric, _ in MORE),
     )
 
 

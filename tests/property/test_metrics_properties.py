@@ -71,6 +71,9 @@ def test_average_precision_equals_scikit_learn(case) -> None:
         return
     theirs = sklearn.average_precision_score(truth, score, sample_weight=weight)
     assert ours == pytest.approx(theirs, **CLOSE)
+    lift = metrics.average_precision_lift_score(truth, score, weight=weight)
+    prevalence = np.average(truth, weights=mass)
+    assert lift == pytest.approx(theirs / prevalence, rel=1e-12)
 
 
 @unhurried

@@ -11,7 +11,7 @@ TRIALS = 200
 def _sample(seed: int, mark: str) -> Sample:
     cases = make_cases(patients=100, seed=seed)
     cases["patient_id"] = mark + cases["patient_id"]
-    return Sample(cases, make_logits(cases, strength=1.5, seed=seed))
+    return Sample(cases, make_logits(cases, strength=1.5, seed=10**6 + seed))
 
 
 def test_two_samples_of_one_population_seldom_differ() -> None:

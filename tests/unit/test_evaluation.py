@@ -15,6 +15,7 @@ from benchmark.evaluation import (
     evaluate,
     protocol_of,
 )
+from benchmark.measures import UNBOUNDED
 from benchmark.variants import evaluate_variants, subgroups
 from cxr import metrics
 from cxr.errors import InputError
@@ -84,7 +85,7 @@ def test_intervals_hold_their_estimate(documents: dict[str, dict]) -> None:
                     continue
                 assert entry["low"] <= entry["estimate"] <= entry["high"], (name, entry)
                 assert entry["method"]
-                assert name == "log_loss" or entry["high"] <= 1
+                assert name in UNBOUNDED or entry["high"] <= 1
                 assert entry["low"] >= (-1 if name == "mcc" else 0)
 
 
@@ -120,6 +121,10 @@ def test_point_estimates_are_the_metrics(
         table = metrics.confusion(present[rows], score[rows] >= 0)
         assert found["auroc"]["estimate"] == metrics.auroc_score(present[rows], score[rows])
         assert found["f1"]["estimate"] == metrics.f1_score(table)
+        lift = metrics.average_precision_lift_score(present[rows], score[rows])
+        assert found["average_precision_lift"]["estimate"] == lift
+        partial = metrics.partial_auroc_score(present[rows], score[rows], max_fpr=0.2)
+        assert found["partial_auroc"]["estimate"] == partial
         assert found["confusion"]["tp"] == table.tp
     assert documents["metrics.uncertain-excluded.json"]["observations"]["Edema"]["hedged"] == 0
 

@@ -138,3 +138,29 @@ def test_the_examples_in_the_docstrings_hold() -> None:
         found = doctest.testmod(module)
         assert found.attempted > 0
         assert found.failed == 0
+
+
+@pytest.mark.parametrize("decimals", [1, 12])
+@pytest.mark.parametrize("max_fpr", [0.1, 0.2, 0.5])
+def test_influences_stand_for_a_bootstrap_of_the_partial_auroc(
+    decimals: int, max_fpr: float
+) -> None:
+    """Resampled means of the influences spread like the partial AUROC of resampled cases."""
+    rng = np.random.default_rng(3)
+    truth = np.arange(600) % 5 == 0
+    score = np.round(rng.normal(size=600) + truth, decimals)
+    moved = metrics.partial_auroc_influences(truth, score, max_fpr=max_fpr)
+    assert moved.sum() == pytest.approx(0, abs=1e-9)
+    exact, linear = [], []
+    for _ in range(400):
+        weight = np.bincount(rng.integers(600, size=600), minlength=600)
+        exact.append(metrics.partial_auroc_score(truth, score, max_fpr=max_fpr, weight=weight))
+        linear.append(float((moved * weight).sum()) / 600)
+    apart = np.array(exact) - metrics.partial_auroc_score(truth, score, max_fpr=max_fpr)
+    assert np.std(linear) == pytest.approx(np.std(apart), rel=0.12)
+    assert np.corrcoef(linear, apart)[0, 1] > 0.95
+
+
+def test_influences_of_one_class_are_unknown() -> None:
+    """Without both classes nothing moves anything."""
+    assert np.isnan(metrics.partial_auroc_influences([1, 1], [0.1, 0.2], max_fpr=0.2)).all()

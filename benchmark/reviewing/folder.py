@@ -24,7 +24,6 @@ from benchmark.runs import Run, read_json, write_json, write_manifest
 from cxr.errors import InputError
 
 FOLDER = "reviews"
-STAGES = ("blind", "maps")
 SET_FORMAT = "cxr-bench review cases"
 
 

@@ -53,8 +53,13 @@ class Prepared:
     headers: Counts = field(default_factory=dict)
 
 
-def prepare(config: Config, events: Events) -> Prepared:
+def prepare(config: Config, events: Events, *, filled: bool = True) -> Prepared:
     """Read, label, decode and split the data that `config` names.
+
+    Args:
+        config: the resolved config.
+        events: told the progress.
+        filled: whether each split has to hold an image, as training needs it.
 
     Raises:
         InputError: what is wrong with the data, in one sentence.
@@ -66,7 +71,8 @@ def prepare(config: Config, events: Events) -> Prepared:
         cohort = dataclasses.replace(cohort, notes={**cohort.notes, **drawn})
     table = cohort.table.assign(split=_split(cohort.table, config))
     check_split(table)
-    _check_splits_filled(table)
+    if filled:
+        _check_splits_filled(table)
     paths = [Path(path) for path in table["image_path"]]
     headers = describe_headers(paths, jobs=joblib.cpu_count())
     cohort = _publishable(dataclasses.replace(cohort, table=table))
@@ -229,7 +235,7 @@ def _with_validation(table: pd.DataFrame, config: Config) -> pd.Series:
     train, validate, _ = config.split.fractions
     share = validate / (train + validate)
     drawn = split_patients(
-        table["patient_id"], seed=config.split.seed, fractions=(1 - share, share, 0)
+        table["patient_id"], seed=config.split.seed, fractions=(share, 1 - share, 0)
     )
     return table["split"].where(table["split"] != "train", drawn)
 
@@ -277,7 +283,7 @@ def without_names(reason: str, names: list[str]) -> str:
 def _cases(cohort: Cohort) -> pd.DataFrame:
     table = cohort.table
     cases = table[["image_id", "study_id", "patient_id", "view", "sex"]].copy()
-    cases["age_band"] = [_age_band(age) for age in table["age"]]
+    cases["age_band"] = [age_band(age) for age in table["age"]]
     cases["split"] = table["split"]
     for name, column in zip(OBSERVATIONS, LABEL_COLUMNS, strict=True):
         cases[column] = table[name].astype(float) if name in table else np.nan
@@ -288,7 +294,8 @@ def _cases(cohort: Cohort) -> pd.DataFrame:
     return cases
 
 
-def _age_band(age: float) -> str:
+def age_band(age: float) -> str:
+    """Return the band of an age in years, such as "40-59"; empty where it is not known."""
     return next((band for low, high, band in _AGE_BANDS if low <= age < high), "")
 
 

@@ -75,7 +75,7 @@ def run_external(path: Path, config: Config, *, results: Path, events: Events) -
         check_pdf()
     run = read_run(path)
     networks = open_trained(run, device=config.training.device)
-    data = _all_tested(prepare(config, events), run, config)
+    data = _all_tested(prepare(config, events, filled=False), run, config)
     protocol = protocol_of(data.cases, config)
     protocol["name"] = f"external-{protocol['name']}"
     started = datetime.now(UTC)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from benchmark.cohorts import _age_band as age_band
+from benchmark.cohorts import age_band
 from benchmark.score_tables import Predictions
 from benchmark.truth_tables import Truth
 from cxr.dicom.header import age_years, standard_view

@@ -44,7 +44,11 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "among": ("present", "correct"),
     "on": ("estimate", "low", "high"),
 }
-_RANGES = {"mcc": (-1.0, 1.0), "log_loss": (0.0, math.inf), "average_precision_lift": (0.0, math.inf)}
+_RANGES = {
+    "mcc": (-1.0, 1.0),
+    "log_loss": (0.0, math.inf),
+    "average_precision_lift": (0.0, math.inf),
+}
 
 
 @dataclass(frozen=True)

@@ -65,11 +65,13 @@ def test_a_download_becomes_cases_and_pixels(tmp_path, name):
 
 def test_a_validation_part_is_drawn_from_the_official_training_part(tmp_path):
     """NIH names train and test alone; the test part stays whole, and a note tells."""
-    root = TREES["nih"](tmp_path / "nih")
-    data = prepare(config("nih", root), Silent())
+    root = write_nih(tmp_path / "nih", 60)
+    data = prepare(config("nih", root, "split.fractions=[0.75, 0.15, 0.1]"), Silent())
     official = SOURCES["nih"].read(root, split="official").table.set_index("image_id")["split"]
     found = data.cases.set_index("image_id")["split"]
     assert set(found.index[found == "test"]) == set(official.index[official == "test"])
+    parts = data.cases.groupby("split")["patient_id"].nunique()
+    assert 0 < parts["validate"] < parts["train"] / 2  # a sixth of 40, give or take chance
     assert "drawn by patient" in data.cohort.notes["validation images"]
 
 

@@ -114,7 +114,8 @@ class Reading:
             if ";" in self.gap:  # of "it", only that it is gone contradicts what was said
                 silent = letter == "E" or (letter != "z" and mention.value is not None)
             else:
-                silent = mention.value is None and letter != "z"
+                former = mention.value is None and mention.convention == "C12"
+                silent = former and letter != "z"
             if not silent and not (letter in "qQ" and mention.value == 0.0):
                 mention.decide(value, place, convention)
                 mention.scoped = True

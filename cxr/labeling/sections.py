@@ -62,6 +62,7 @@ _VIEW_TITLE = re.compile(
     r"\b(?:views?|pa|ap|portable|frontal|radiographs?|films?|upright|supine|single)\b.*"
     r"\b(?:chest|thorax|cxr)\b|^(?:chest|cxr|portable chest|chest x ?ray)$"
 )
+_SENTENCE_LINE = re.compile(r"(?<=[.?\x02])[ \t]*\n\s*")
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 
 
@@ -81,20 +82,28 @@ def split_sections(folded: str) -> list[Section]:
     if folded[: marks[0][0]].strip():
         sections.append(Section("", "body", 0, marks[0][0]))
     ends = [mark[0] for mark in marks[1:]] + [len(folded)]
+    bodiless = not any(kind in ("findings", "impression") for *_, kind in marks)
     for (_, start, name, kind), end in zip(marks, ends, strict=True):
         start = min(start, end)
         if kind == "preface":
-            sections += _split_preface(folded, name, start, end)
+            last = bodiless and end == len(folded)
+            sections += _split_preface(folded, name, start, end, last=last)
         else:
             sections.append(Section(name, "ignored" if kind == "closing" else kind, start, end))
     return sections
 
 
-def _split_preface(folded: str, name: str, start: int, end: int) -> list[Section]:
-    """Cut what follows a preface after a blank line off as a body without heading."""
+def _split_preface(folded: str, name: str, start: int, end: int, *, last: bool) -> list[Section]:
+    """Cut what follows a preface after a blank line off as a body without heading.
+
+    The last preface of a report that has no findings and no impression ends with its first
+    line that ends a sentence: a report has a body somewhere.
+    """
     while start < end and folded[start].isspace():
         start += 1
-    blank = _PARAGRAPH.search(folded, start, end)
+    blank = _PARAGRAPH.search(folded, start, end) or (
+        _SENTENCE_LINE.search(folded, start, end) if last else None
+    )
     if blank is None or blank.end() >= end:
         return [Section(name, "ignored", start, end)]
     return [Section(name, "ignored", start, blank.start()), Section("", "body", blank.end(), end)]

@@ -22,6 +22,9 @@ def _absent_before(reading: Reading, place: int, letter: str) -> None:
         return
     if scope.kind == "p" and not scope.used and not scope.since:  # "probably no pneumothorax"
         return
+    if place == len(reading.shape) - 1 and reading.gap[-1:] == ",":  # "effusion, no"
+        reading.act_backward(place, "q")
+        return
     no_change_in = next_letter(reading.shape, place, "xMdwC^sjp") == "N"
     scope.open("k" if no_change_in else "n", place)
 
@@ -31,6 +34,13 @@ def _absent_either(reading: Reading, place: int, letter: str) -> None:
         reading.scope.open("n", place)
     else:
         reading.act_backward(place, "q")
+
+
+def _or(reading: Reading, place: int, letter: str) -> None:
+    """Go on denying after "nodules are not seen, nor ..."."""
+    denied = bool(reading.mentions) and reading.mentions[-1].value == 0.0
+    if denied and "q" in reading.gap and not reading.scope.kind:
+        reading.scope.open("n", place)
 
 
 def _new(reading: Reading, place: int, letter: str) -> None:
@@ -232,6 +242,7 @@ STEPS: dict[str, Callable[[Reading, int, str], None]] = {
     "n": _absent_before,
     "Q": _absent_either,
     "w": _new,
+    "|": _or,
     "r": _gone_before,
     "R": _gone_either,
     "k": _kept,

@@ -235,7 +235,7 @@ def _with_validation(table: pd.DataFrame, config: Config) -> pd.Series:
     train, validate, _ = config.split.fractions
     share = validate / (train + validate)
     drawn = split_patients(
-        table["patient_id"], seed=config.split.seed, fractions=(share, 1 - share, 0)
+        table["patient_id"], seed=config.split.seed, fractions=(1 - share, share, 0)
     )
     return table["split"].where(table["split"] != "train", drawn)
 

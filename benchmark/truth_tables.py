@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from benchmark.score_tables import Given, column_list, read_any, read_ids, refuse_repeats
 from cxr.column_names import LABEL_WORDS, TRAITS, find_column, observation_columns
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
+from cxr.sources.schemes import read_scheme
 from cxr.sources.tables import read_labels
 
 MOST_GROUPS = 12
@@ -79,18 +81,20 @@ def read_truth(
     refuse_repeats(ids, where)
     own = [column for column in header if column.startswith("label:")]
     columns = observation_columns(own or header, aside=LABEL_WORDS, given=given, where=where)
-    if not columns:
+    listed = find_column(header, ["findinglabels"])
+    if not columns and listed is None:
         raise InputError(
             f"{where}: no column is named like one of the 14 observations (such as "
             f"'Cardiomegaly'); it has {', '.join(header)}. Say which is which with --column."
         )
-    labels = read_labels(_renamed(table, columns), where=where).add_prefix("label:")
+    found = _renamed(table, columns) if columns else _listed(table[str(listed)], where)
+    labels = read_labels(found, where=where).add_prefix("label:")
     known = {name: f"truth:{name}" for name in OBSERVATIONS if f"truth:{name}" in table}
     truth = read_labels(_truth_text(table, known), where=where).add_prefix("truth:") == 1
     traits, trait_columns = _traits(table, ids)
     grouped = _groups(table, traits, groups, where)
     used = {*id_columns, *trait_columns, *columns.values(), *known.values(), *groups}
-    used.add(patients)
+    used |= {patients, "" if columns else str(listed)}
     return Truth(
         file=path.name,
         table=pd.concat(
@@ -98,10 +102,18 @@ def read_truth(
         ),
         by_study=by_study,
         restricted={"subject_id", "study_id"} <= {column.lower() for column in header},
-        annotated=tuple(columns),
+        annotated=tuple(column_list(found)),
         columns=tuple(header),
         unused=tuple(column for column in header if column not in used),
     )
+
+
+def _listed(column: pd.Series, where: str) -> pd.DataFrame:
+    """Return NIH's lists of findings, as "Effusion|Mass", as columns of label text."""
+    scheme = read_scheme("nih")
+    lists = [[part.strip() for part in cell.split("|")] for cell in column]
+    labels = scheme.labels(scheme.listed(lists, where=where)).drop(columns=list(scheme.unannotated))
+    return labels.map(lambda value: "" if np.isnan(value) else f"{value:g}")
 
 
 def _renamed(table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:

@@ -298,3 +298,33 @@ def test_given_scores_are_not_restricted_unless_they_are_mimic_s(tmp_path: Path)
     given: GivenScores = read_given([("", _scores(tmp_path))], truth)
     assert not given.restricted
     assert read_given([("", _scores(tmp_path))], truth, restricted=True).restricted
+
+
+def test_nih_s_lists_of_findings_are_labels(tmp_path: Path) -> None:
+    """NIH's own table needs no other columns: what it does not annotate stays blank."""
+    file = _csv(
+        tmp_path / "Data_Entry_2017.csv",
+        **{
+            "Image Index": ["00000001_000.png", "00000001_001.png", "00000002_000.png"],
+            "Finding Labels": ["Cardiomegaly|Effusion", "No Finding", "Mass|Emphysema"],
+            "Patient ID": [1, 1, 2],
+            "Patient Age": [58, 58, 81],
+            "Patient Gender": ["M", "M", "F"],
+            "View Position": ["PA", "AP", "PA"],
+        },
+    )
+    scores = _csv(
+        tmp_path / "n.csv",
+        **{"Image Index": ["00000002_000.png", "00000001_000.png"], "Effusion": [0.1, 0.9]},
+    )
+    found = _matched(tmp_path, file, scores)
+    assert found.cases["label:Pleural Effusion"].tolist() == [1, 0]
+    assert found.cases["label:Lung Lesion"].tolist() == [0, 1]
+    assert found.cases["label:Fracture"].isna().all()
+    assert "Fracture" not in read_truth(file).annotated
+    assert found.cases["age_band"].tolist() == ["40-59", "80+"]
+    wrong = _csv(
+        tmp_path / "w.csv", id=["a"], patient_id=[1], **{"Finding Labels": ["Cardiomegali"]}
+    )
+    with pytest.raises(InputError, match="the class 'Cardiomegali' is unknown"):
+        read_truth(wrong)

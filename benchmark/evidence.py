@@ -146,7 +146,8 @@ class Evidence:
     def scored_cases(self, folder: str) -> tuple[pd.DataFrame, NDArray[np.float64]] | None:
         """Return the test cases and a checkpoint's probabilities for them, (n, 14).
 
-        None where cases or scores are not there or do not belong together.
+        NaN columns where the network does not tell an observation; None where cases or scores
+        are not there or do not belong together.
         """
         cases, scores = self.table("cases.parquet"), self.table(f"{folder}/scores.parquet")
         if cases is None or scores is None or not set(OBSERVATIONS) <= set(scores):
@@ -154,7 +155,8 @@ class Evidence:
         test = cases[cases["split"] == "test"]
         chosen = scores.set_index("image_id").reindex(test["image_id"])
         logits = chosen[list(OBSERVATIONS)].to_numpy(float)
-        if not len(test) or np.isnan(logits).any():
+        unknown = np.isnan(logits)
+        if not len(test) or unknown.all() or (unknown != unknown.all(axis=0)).any():
             return None
         return test.reset_index(drop=True), 1 / (1 + np.exp(-logits))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmark.card import words
@@ -291,7 +292,7 @@ def _curves(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> dict[str, 
         cases, scores = found
         patients = pd.factorize(cases["patient_id"])[0]
         for place, name in enumerate(OBSERVATIONS):
-            if f"label:{name}" in cases:
+            if f"label:{name}" in cases and not np.isnan(scores[:, place]).any():
                 curve = Curve(checkpoint, present_labels(cases, name), scores[:, place], patients)
                 curves.setdefault(name, []).append(curve)
     return curves

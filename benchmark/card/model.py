@@ -130,6 +130,7 @@ class Results:
     averages: tuple[Averages, ...]
     threshold: str
     more: tuple[str, ...]
+    labels: str  # what the answers are called
 
 
 @dataclass(frozen=True)

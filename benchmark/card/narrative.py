@@ -188,8 +188,8 @@ def build_limits(
     ]
     if missing:
         limits.append(
-            f"Too few patients to say anything about {words.listed(missing)}; macro averages "
-            "leave them out."
+            f"Nothing can be said about {words.listed(missing)} (the results say why); macro "
+            "averages leave them out."
         )
     limits += [
         _seeds(evidence),

@@ -115,6 +115,7 @@ def build_results(
         ),
         threshold=str(evidence.value(f"{first}operating_point") or words.NOT_PROVIDED),
         more=tuple(title for _, title in MORE),
+        labels="report labels" if evidence.trained_here else "the labels given",
     )
 
 
@@ -212,7 +213,7 @@ def build_operating_points(
             continue
         cases, probabilities = found
         for place, name in enumerate(OBSERVATIONS):
-            if f"label:{name}" not in cases:
+            if f"label:{name}" not in cases or np.isnan(probabilities[:, place]).any():
                 continue
             labels = present_labels(cases, name)
             entry = _counts_by_threshold(labels, probabilities[:, place])

@@ -127,7 +127,11 @@ def test_a_model_with_few_outputs(tmp_path: Path) -> None:
     assert sorted(known) == ["Cardiomegaly", "Edema", "Pleural Effusion"]
     assert document["observations"]["Fracture"]["auroc"]["reason"].startswith("no scores")
     assert document["micro"]["auroc"]["over"] == 3
-    assert "no scores: the model does not tell this observation" in (run / "card.html").read_text()
+    text = (run / "card.html").read_text()
+    assert "no scores: the model does not tell this observation" in text
+    assert 'id="figure-roc-edema"' in text
+    assert 'id="figure-roc-fracture"' not in text
+    assert "against the labels given" in text
 
 
 def test_scores_of_a_run_give_its_metrics(tiny_run: TinyRun, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_one_seed_speaks_of_two_checkpoints(html: str) -> None:
 def test_what_can_not_be_estimated_says_why(html: str) -> None:
     """An observation with too few patients shows the reason in place of a number."""
     assert "not estimable (fewer than 10 positive patients)" in html
-    assert "<strong>Not estimable</strong> (too few patients): Pleural Other, Fracture." in html
+    assert "<strong>Not estimable</strong> (the results say why): Pleural Other, Fracture." in html
 
 
 def test_a_bare_run_shows_what_is_not_provided(tmp_path: Path) -> None:

@@ -77,6 +77,21 @@ def test_scores_that_miss_a_test_case_are_not_used(evidence: Evidence) -> None:
     assert evidence.scored_cases("a") is None
 
 
+def test_what_a_network_does_not_tell_hides_nothing_else(tmp_path: Path) -> None:
+    """A column without scores stays one; a single missing score makes the table useless."""
+    cases = make_cases(patients=20)
+    fewer = np.where(np.arange(14) == 5, np.nan, make_logits(cases))
+    write_run(tmp_path, cases, {"a": fewer})
+    found = Evidence(tmp_path).scored_cases("a/seed-0")
+    assert found is not None
+    assert np.isnan(found[1][:, 5]).all()
+    assert not np.isnan(np.delete(found[1], 5, axis=1)).any()
+    table = pd.read_parquet(tmp_path / "a/seed-0/scores.parquet")
+    table.loc[3, "Cardiomegaly"] = np.nan
+    table.to_parquet(tmp_path / "a/seed-0/scores.parquet")
+    assert Evidence(tmp_path).scored_cases("a/seed-0") is None
+
+
 def test_a_broken_table_is_named(tmp_path: Path) -> None:
     """A table that can't be read is named, with what to do."""
     (tmp_path / "run.json").write_text("{}")

@@ -133,7 +133,7 @@ def compare_cells(
                 "error_patients": float(np.sqrt(parts[0])),
                 "error_seeds": float(np.sqrt(parts[1])),
             }
-            row["p"] = two_sided_p(lead, error, own)
+            row["p"] = two_sided_p(lead, error, own) if seed_freedom else np.nan
         rows.append(row)
     return rows
 

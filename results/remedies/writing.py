@@ -55,19 +55,25 @@ def _verdict(table: pd.DataFrame, about: Mapping[str, Any], cells: int, seeds: i
     if (done, trained) != (cells, seeds):
         parts.append(
             f"**Unfinished**: {done} of {cells} cells with {trained} of {seeds} seeds. "
-            + ("With one seed, intervals hold patients alone. " if trained == 1 else "")
-            + "`study.py train` goes on."
+            "`study.py train` goes on."
         )
-    if len(shown):
+    if trained == 1:
+        parts.append(
+            "One seed can't tell a remedy from a seed: nothing is tested, and the intervals below "
+            "hold the spread over patients alone."
+        )
+    elif len(shown):
         said = [
-            f"{row.cell} {row.difference:+.3f} in {METRICS[row.metric]} (Holm p {row.p_holm:.3f})"
+            f"{row.cell} {row.difference:+.3f} in {METRICS[row.metric]} "
+            f"(Holm p {_chance(row.p_holm)})"
             for row in shown.itertuples()
         ]
         parts.append(f"Beyond the spread of seeds and patients: {'; '.join(said)}.")
     else:
         parts.append(f"None of the {len(asked)} tests shows a difference after Holm's adjustment.")
     chosen = about["chosen_on_validation"]
-    row = asked[(asked["cell"] == chosen) & (asked["metric"] == "average_precision")]
+    asked = _part(table[table["split"] == "test"], "truth", "rare", "average_precision")
+    row = asked[(asked["cell"] == chosen) & asked["difference"].notna()]
     if len(row):
         lead = row.iloc[0]
         parts.append(
@@ -100,7 +106,7 @@ def _compared(rows: pd.DataFrame, *, tested: bool = True) -> str:
         cells = [row["cell"], f"{row['mean']:.3f}", spread]
         cells.append("" if pd.isna(row["difference"]) else _interval(row))
         if tested:
-            cells += ["" if pd.isna(row[p]) else f"{row[p]:.3f}" for p in ("p", "p_holm")]
+            cells += [_chance(row[p]) for p in ("p", "p_holm")]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -109,11 +115,19 @@ def _interval(row: pd.Series) -> str:
     return f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
 
 
+def _chance(p: float) -> str:
+    if pd.isna(p):
+        return ""
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
 def _made(about: Mapping[str, Any]) -> str:
     return (
         "## How it was made\n\n"
         "`study.py train WORK` trains the cells and may be killed; `study.py read WORK` writes "
         "this file, `remedies.csv` (every group and observation) and `remedies.json` (settings). "
         "DenseNet-121 from random weights on 64 pixels, the schedule of the preset `synthetic`, "
-        "one thread."
+        "one thread. That preset starts the head's bias at the findings' prevalence, which suits "
+        "cross-entropy; losses that weigh positives up have to leave it first, within the same "
+        "few epochs."
     )

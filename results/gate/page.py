@@ -42,6 +42,8 @@ def page(rates: Sequence[dict[str, str]]) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
     for row in rates:
         truth = "another seed" if row["drop"] == "0.0" else f"a drop of {float(row['drop']):g}"
+        if row["seed_shift"] != "0.0":
+            truth += f" with a common effect (SD {row['seed_shift']})"
         shares = [f"{100 * int(row[word]) / int(row['trials']):.1f} %" for word in WORDS]
         cells = (truth, SAMPLES[row["sample"]], f"{float(row['margin']):g}", row["trials"], *shares)
         yield f"| {' | '.join(cells)} | {100 * float(row['theory']):.1f} % |"
@@ -81,15 +83,19 @@ prevalences near MIMIC-CXR's; binormal scores, half of whose variance is the pat
 networks' scores correlate 0.7 given the truth. Training with another seed moves each
 observation's AUROC by a normal error of 0.007, the largest between-seed SD of DenseNet-121 on
 MIMIC-CXR (CheXclusion, Seyyed-Kalantari et al. 2021, five seeds). A drop lowers every AUROC.
+Short training moves all observations at once: over three seeds of the synthetic default, the
+macro AUROC of ResNet-50 was 0.832, 0.808 and 0.830 (SD 0.013); two rows have that on top.
 """
 
 THEORY = """
 The last column is the share that a one-sided test at 2.5 % of the macro mean alone can fail, if it
 knew the true error: Phi((drop - margin) / SD - 1.96), with the SD of the macro difference over the
-trials ({paired} on the same cases, {unpaired} on others). The gate may exceed it, for it also
-fails where a single observation is lower after Holm's adjustment; that is why up to 5 % of false
-alarms are allowed in all, 2.5 % for either. With {trials} trials a share of 5 % is known to
+trials ({paired} on the same cases, {unpaired} on others, without a common effect). The gate may
+exceed it, for it also fails where a single observation is lower after Holm's adjustment; that is
+why up to 5 % of false alarms are allowed in all, 2.5 % for either. With {trials} trials a share of 5 % is known to
 +-1.4 points. A drop equal to the margin is the limit of what is allowed, and fails as seldom.
+What another training seed changes is no part of the test: it knows the chance of other patients
+alone. A margin well above what seeds do is what keeps it from failing.
 """
 
 COVERAGE = """\
@@ -111,7 +117,11 @@ of two AUROCs is given from 10 positive patients on; so is every estimate by def
 
 
 def _error(rates: Sequence[dict[str, str]], sample: str) -> str:
-    spreads = [float(row["macro_spread"]) for row in rates if row["sample"] == sample]
+    spreads = [
+        float(row["macro_spread"])
+        for row in rates
+        if row["sample"] == sample and row["seed_shift"] == "0.0"
+    ]
     return f"{np.mean(spreads):.3f}"
 
 

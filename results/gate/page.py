@@ -92,10 +92,10 @@ The last column is the share that a one-sided test at 2.5 % of the macro mean al
 knew the true error: Phi((drop - margin) / SD - 1.96), with the SD of the macro difference over the
 trials ({paired} on the same cases, {unpaired} on others, without a common effect). The gate may
 exceed it, for it also fails where a single observation is lower after Holm's adjustment; that is
-why up to 5 % of false alarms are allowed in all, 2.5 % for either. With {trials} trials a share of 5 % is known to
-+-1.4 points. A drop equal to the margin is the limit of what is allowed, and fails as seldom.
-What another training seed changes is no part of the test: it knows the chance of other patients
-alone. A margin well above what seeds do is what keeps it from failing.
+why up to 5 % of false alarms are allowed in all, 2.5 % for either. With {trials} trials a share
+of 5 % is known to +-1.4 points. A drop equal to the margin is the limit of what is allowed, and
+fails as seldom. What another training seed changes is no part of the test: it knows the chance of
+other patients alone. A margin well above what seeds do is what keeps it from failing.
 """
 
 COVERAGE = """\

@@ -1,13 +1,11 @@
 """From a cohort and its files to what an inspection shows."""
 
-import base64
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import cv2
 import joblib
 import numpy as np
 import pandas as pd
@@ -21,12 +19,16 @@ from benchmark.inspection.model import (
     Inspection,
     Label,
     Row,
-    Sheet,
-    Suspicion,
     Table,
 )
+from benchmark.inspection.pictures import (
+    MOST_EXAMPLES,
+    Looks,
+    contact_sheets,
+    find_suspicions,
+)
 from benchmark.locations import cache_folder, id_key
-from cxr.dicom import PREPROCESSING_VERSION, load, quantize
+from cxr.dicom import PREPROCESSING_VERSION, load
 from cxr.dicom.facts import Facts, pixel_digest, read_facts
 from cxr.dicom.files import DiskError
 from cxr.errors import RadiographError
@@ -35,24 +37,11 @@ from cxr.observations import OBSERVATIONS
 from cxr.parallel import run_parallel
 from cxr.splits import limit_patients
 from cxr.studies import Cohort
-from cxr.suspicions import CONSTANT, INVERTED, LATERAL, SIZE, TEXT, Look, look_at
+from cxr.suspicions import SIZE, look_at
 
 INDEX_VERSION = 1
 MOST_ROWS = 12
-MOST_EXAMPLES = 12
-SHEET = 18
 _GREY = ("MONOCHROME", "L", "I", "1")  # the latter are modes of PNG and JPEG
-_THUMBNAIL = 128
-_SUSPICIONS = (
-    (
-        LATERAL,
-        "A frontal image that looks like a lateral",
-        "narrow, or unlike its mirror image; a white half of the chest looks so too",
-    ),
-    (INVERTED, "A frontal image that looks inverted", "its midline is darker than both lungs"),
-    (CONSTANT, "An image that shows almost nothing", "one grey, or close to it"),
-    (TEXT, "Burned-in text", "eight letters or more in line; a network may read it"),
-)
 
 
 def inspect_cohort(
@@ -95,7 +84,7 @@ def inspect_cohort(
     events.stage("Comparing contents")
     if "report" in cohort.table and (cohort.table["report"] != "").any():
         cohort = label_cohort(cohort, events)
-    table = cohort.table
+    table, look = cohort.table, Looks(rows, seen, name)
     return Inspection(
         title=title,
         source=source,
@@ -108,9 +97,9 @@ def inspect_cohort(
         labels=_labels(table),
         label_source=cohort.label_source,
         duplicates=_duplicates(table, facts, name),
-        suspicions=_suspicions(table, facts, rows, seen, name),
+        suspicions=find_suspicions(table, facts, look, hidden=hidden),
         looked=len(rows),
-        sheets=() if hidden else _sheets(table, rows, seen, name),
+        sheets=() if hidden else contact_sheets(table, look),
         notes=tuple(cohort.notes.items()),
     )
 
@@ -289,52 +278,3 @@ def _duplicates(
     return tuple(
         Duplicates(kind, len(found), tuple(found[:MOST_EXAMPLES])) for kind, found in kinds.items()
     )
-
-
-def _suspicions(
-    table: pd.DataFrame,
-    facts: Sequence[Facts],
-    rows: Sequence[int],
-    seen: Sequence[dict[str, Any]],
-    name: Callable[[str], str],
-) -> tuple[Suspicion, ...]:
-    views, ids = table["view"].tolist(), table["image_id"].tolist()
-    named: dict[str, list[str]] = {kind: [] for kind, _, _ in _SUSPICIONS}
-    unreadable = []
-    for row, values in zip(rows, seen, strict=True):
-        if "problem" in values:
-            unreadable.append(name(ids[row]))
-            continue
-        for kind in Look(**values).suspicions(views[row]):
-            named[kind].append(name(ids[row]))
-    annotated = [name(ids[row]) for row, fact in enumerate(facts) if fact.annotated]
-    odd = [(title, meaning, named[kind]) for kind, title, meaning in _SUSPICIONS] + [
-        ("Pixels that can't be read", "the run will leave them out", unreadable),
-        ("A header that says text is burned in", "Burned In Annotation is YES", annotated),
-    ]
-    return tuple(
-        Suspicion(title, meaning, len(found), tuple(found[:MOST_EXAMPLES]))
-        for title, meaning, found in odd
-    )
-
-
-def _sheets(
-    table: pd.DataFrame,
-    rows: Sequence[int],
-    seen: Sequence[dict[str, Any]],
-    name: Callable[[str], str],
-) -> tuple[Sheet, ...]:
-    """Return the first readable images of each view, as small pictures."""
-    shown: dict[str, list[tuple[str, str]]] = {}
-    for row, values in zip(rows, seen, strict=True):
-        image = table.iloc[row]
-        pictures = shown.setdefault(image["view"], [])
-        if len(pictures) < SHEET and "problem" not in values:
-            pictures.append((_thumbnail(Path(image["image_path"])), name(image["image_id"])))
-    return tuple(Sheet(view or "unknown", tuple(shown[view])) for view in sorted(shown))
-
-
-def _thumbnail(path: Path) -> str:
-    image = quantize(load(path, size=_THUMBNAIL, fit="letterbox"))
-    _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return f"data:image/jpeg;base64,{base64.b64encode(content.tobytes()).decode()}"

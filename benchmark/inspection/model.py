@@ -44,12 +44,16 @@ class Label:
 
 @dataclass(frozen=True)
 class Suspicion:
-    """A kind of likely mistake, how often it was seen, and the first images."""
+    """A kind of likely mistake, how often it was seen, and the first images.
+
+    `pictures` are (data URI, name) of those that can be read; empty where they are kept back.
+    """
 
     title: str
     meaning: str
     count: int
     images: tuple[str, ...]
+    pictures: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
@@ -260,3 +261,18 @@ def test_the_store_holds_nothing_private(tmp_path):
     assert json.loads(kept.splitlines()[0])
     for secret in ("secret", "Doe", "20200102", "a.dcm", str(root), "1.2.826"):
         assert secret not in kept
+
+
+def test_what_is_suspected_is_shown(tmp_path):
+    """Beside the count of films with text stands the film, unless the source is restricted."""
+    grey = np.zeros((512, 512), np.uint8)
+    grey[100:400, 100:400] = phantom(300, 300, 8, scale=64)
+    cv2.putText(grey, "P O R T A B L E", (12, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255, 2)
+    (tmp_path / "films").mkdir()
+    assert cv2.imwrite(str(tmp_path / "films" / "marked.png"), grey)
+    page = tmp_path / "page.html"
+    text = inspected(tmp_path / "films", "--include-restricted", "-o", page)
+    assert count(text, "Burned-in text") == 1
+    assert 'alt="Burned-in text marked.png"' in page.read_text()
+    inspected(tmp_path / "films", "-o", page)
+    assert "<img" not in page.read_text()

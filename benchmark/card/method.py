@@ -7,6 +7,7 @@ from benchmark.card import words
 from benchmark.card.model import Checkpoint, Fact
 from benchmark.card.numbers import fact, number
 from benchmark.evidence import Evidence
+from benchmark.transfer import FILE as EXTERNAL
 
 METRICS = (
     ("auroc", "AUROC"),
@@ -164,13 +165,33 @@ def build_timings(evidence: Evidence) -> tuple[Fact, ...]:
 
 def build_reproduce(evidence: Evidence) -> tuple[str, ...]:
     """Return the lines that do it again: the code's version, the command, the whole config."""
-    preset = evidence.value("run.json#config.preset")
-    source = evidence.value("run.json#config.data.source")
     git = evidence.value("run.json#provenance.git")
     checkout = f"git checkout {str(git).removesuffix('+changes')}" if git else ""
+    return tuple(line for line in (checkout, _command(evidence)) if line)
+
+
+def _command(evidence: Evidence) -> str:
+    """The command that made the run; a run of given scores names the files."""
+    config = "run.json#config."
+    source = evidence.value(f"{config}data.source")
     data = "" if source == "synthetic" else " --data FOLDER"
-    command = f"cxr-bench run --preset {preset} --config config.toml{data}" if preset else ""
-    return tuple(line for line in (checkout, command) if line)
+    if not evidence.trained_here:
+        files = [
+            f"'{entry['name']}-seed{entry['seed']}={entry['scores']['file']}'"
+            for entry in evidence.value("run.json#networks") or ()
+        ]
+        truth = evidence.value("run.json#labels.file")
+        return f"cxr-bench evaluate {' '.join(files)} --truth '{truth}'"
+    if evidence.document(EXTERNAL):
+        settings = f" --set data.source={source}"
+        if source == "synthetic":
+            settings = "".join(
+                f" --set synth.{name}={evidence.value(f'{config}synth.{name}')}"
+                for name in ("studies", "seed", "conspicuity")
+            )
+        return f"cxr-bench external RUN{settings}{data}"
+    preset = evidence.value(f"{config}preset")
+    return f"cxr-bench run --preset {preset} --config config.toml{data}" if preset else ""
 
 
 def build_config(evidence: Evidence) -> str:

@@ -94,6 +94,9 @@ def command(
       cxr-bench evaluate mine=out.csv --truth labels.csv --patients PatientID --groups scanner
       cxr-bench evaluate xrv.csv --truth mimic-cxr-2.0.0-chexpert.csv --column "Mass=Lung Lesion"
     """
+    for item in overrides:
+        if not item.startswith(("evaluation.", "card.")):
+            raise click.UsageError(f"--set {item}: only [evaluation] and [card] count here.")
     chosen = [*overrides, *(["card.pdf=false"] if no_pdf else [])]
     config = load_config(overrides=chosen)
     told = [_pair(item, "--column", "COLUMN=OBSERVATION") for item in columns]

@@ -81,7 +81,9 @@ def test_the_card_says_what_it_can_not_know(two: tuple[Outcome, Path]) -> None:
     assert "Checkpoint kept: not provided" in text
     assert "tables of scores and labels; the images were not seen" in text
     assert "SYNTHETIC" in text
-    assert "Not provided" in (run / "card.html").read_text()
+    html = (run / "card.html").read_text()
+    assert "Not provided" in html
+    assert "cxr-bench evaluate &#39;mine-seed0=mine.csv&#39;" in html
 
 
 def test_it_says_what_it_understood(two: tuple[Outcome, Path]) -> None:
@@ -156,6 +158,7 @@ def test_scores_of_a_run_give_its_metrics(tiny_run: TinyRun, tmp_path: Path) -> 
         (["mine.csv", "--patients", "who"], "no column 'who'"),
         (["mine.csv", "--column", "Mass"], "expected COLUMN=OBSERVATION"),
         (["mine.csv", "--set", "evaluation.treshold=0.3"], "did you mean 'threshold'"),
+        (["mine.csv", "--set", "training.epochs=3"], "only [evaluation] and [card] count here"),
         (["constant.csv"], "gives the same scores for every image"),
     ],
 )

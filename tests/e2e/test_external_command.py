@@ -34,6 +34,8 @@ def test_the_new_run_is_whole_and_tests_every_image(outcome: tuple[Outcome, Path
     text = (folder / "card.html").read_text()
     assert 'id="external"' in text
     assert "trained elsewhere and tested here" in text
+    assert "cxr-bench external RUN --set synth.studies=70 --set synth.seed=8" in text
+    assert "## External test" in (folder / "MODEL_CARD.md").read_text()
     assert "SYNTHETIC" in done.out
     assert "densenet121: macro AUROC" in done.err
 

@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from benchmark.evidence import Evidence, key, where
 from cxr.errors import InputError
+from cxr.observations import OBSERVATIONS
+from tests.score_tables import make_cases, make_logits, write_run
 
 
 @pytest.fixture
@@ -87,7 +90,7 @@ def test_what_a_network_does_not_tell_hides_nothing_else(tmp_path: Path) -> None
     assert np.isnan(found[1][:, 5]).all()
     assert not np.isnan(np.delete(found[1], 5, axis=1)).any()
     table = pd.read_parquet(tmp_path / "a/seed-0/scores.parquet")
-    table.loc[3, "Cardiomegaly"] = np.nan
+    table.loc[3, OBSERVATIONS[2]] = np.nan
     table.to_parquet(tmp_path / "a/seed-0/scores.parquet")
     assert Evidence(tmp_path).scored_cases("a/seed-0") is None
 

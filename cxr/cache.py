@@ -224,8 +224,8 @@ def _disk_problems(folder: Path) -> Iterator[None]:
         yield
     except DiskError as error:
         raise InputError(
-            f"an image could not be read for now: {error} Nothing of that is remembered; give "
-            "the same command again when the disk is back, and it goes on."
+            f"an image could not be read: {error} Nothing of that is remembered; the same command "
+            "goes on where it stopped."
         ) from error
     except OSError as error:
         raise InputError(

@@ -59,7 +59,7 @@ def read_radiograph(path: Path | str, *, size: int = 224, fit: Fit = "squash") -
     try:
         return load(Path(path), size=size, fit=fit)
     except RadiographError as error:
-        raise RadiographError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
 
 
 def load(path: Path, *, size: int, fit: Fit) -> np.ndarray:

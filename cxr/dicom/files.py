@@ -47,7 +47,7 @@ def disk_error(error: OSError) -> DiskError | None:
     """
     if error.errno in _OWN_ERRORS or error.errno is None:
         return None
-    return DiskError(f"the disk gave an error ({error.strerror}).")
+    return DiskError(f"the disk gave an error ({error.strerror}); try again when it is back.")
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def read_header(path: Path | str) -> Header:
         with quiet():
             return describe(file)
     except RadiographError as error:
-        raise RadiographError(f"{path}: {error}") from error
+        raise type(error)(f"{path}: {error}") from error
 
 
 def describe(file: DicomFile) -> Header:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cxr.dicom.files import map_file, open_dicom, quiet
+from cxr.dicom.files import DiskError, map_file, open_dicom, quiet
 from cxr.dicom.header import describe, text
 from cxr.dicom.pictures import picture_format
 from cxr.errors import InputError, RadiographError
@@ -85,5 +85,7 @@ def _row(path: str) -> dict[str, object]:
                 "age": header.age,
                 "reason": "" if opened.pixels else "it holds no pixels",
             }
+    except DiskError:
+        raise
     except RadiographError as error:
         return {**row, "reason": str(error)}

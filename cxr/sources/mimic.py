@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from cxr.dicom import Header, read_header
+from cxr.dicom.files import DiskError
 from cxr.dicom.header import standard_view
 from cxr.errors import InputError, RadiographError
 from cxr.observations import OBSERVATIONS
@@ -155,6 +156,8 @@ def _try_header(path: str) -> Header | str:
     """Return a file's header, or why there is none."""
     try:
         return read_header(path)
+    except DiskError:
+        raise
     except RadiographError as error:
         return str(error).removeprefix(f"{path}: ")
 

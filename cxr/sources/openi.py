@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from cxr.dicom import Header, read_header
+from cxr.dicom.files import DiskError
 from cxr.errors import InputError, RadiographError
 from cxr.parallel import run_parallel
 from cxr.sources import SOURCES
@@ -207,6 +208,8 @@ def _try_header(path: str) -> Header | None:
         return None
     try:
         return read_header(path)
+    except DiskError:
+        raise
     except RadiographError:  # the decoder will say what is wrong with the file
         return None
 

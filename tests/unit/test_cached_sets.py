@@ -10,9 +10,13 @@ import pytest
 from filelock import FileLock
 
 import cxr.cache
+import cxr.sources.manifest
+import cxr.sources.mimic
+import cxr.sources.openi
+import cxr.sources.vindr
 from cxr.cache import CHUNK, decode_images, decode_shard, planned_bytes
 from cxr.cached_sets import damaged_rows, find_sets, list_sets, remove_set
-from cxr.dicom import quantize, read_radiograph
+from cxr.dicom import quantize, read_header, read_radiograph
 from cxr.dicom.files import DiskError, disk_error
 from cxr.errors import InputError
 from tests.dicom_writer import phantom, write_dicom
@@ -132,7 +136,7 @@ def test_a_disk_error_is_not_the_images_failure(paths, cache, expected, monkeypa
         return load(path, **options)
 
     monkeypatch.setattr(cxr.cache, "load", fails)
-    with pytest.raises(InputError, match=r"for now: the disk gave .*same command again"):
+    with pytest.raises(InputError, match=r"not be read: the disk gave .*same command goes on"):
         decode(paths, cache)
     (found,) = list_sets(cache)
     assert found.state == "unfinished"
@@ -168,6 +172,27 @@ def test_the_reader_names_a_disk_error(tmp_path, monkeypatch):
         cxr.cache.load(path, size=SIZE, fit="squash")
     with pytest.raises(DiskError):
         cxr.cache._fingerprint(path)
+    with pytest.raises(DiskError, match=r"a\.dcm: the disk gave an error .*try again"):
+        read_header(path)
+    with pytest.raises(DiskError):
+        read_radiograph(path)
+
+
+def test_a_disk_error_in_a_header_stops_rather_than_leaving_an_image_out(tmp_path, monkeypatch):
+    """No source takes an I/O error for an image that is not there or has no header."""
+    path = write_dicom(tmp_path / "a.dcm", phantom(40, 36))
+    listed = tmp_path / "list.csv"
+    listed.write_text("path,patient_id\na.dcm,1\n")
+
+    def away(*_args, **_options):
+        raise DiskError("the disk gave an error.")
+
+    for module in (cxr.sources.manifest, cxr.sources.mimic, cxr.sources.vindr, cxr.sources.openi):
+        monkeypatch.setattr(module, "read_header", away)
+        with pytest.raises(DiskError):
+            module._try_header(str(path))
+    with pytest.raises(DiskError):
+        cxr.sources.manifest.read_manifest(listed, labels="none")
 
 
 # Looking and removing

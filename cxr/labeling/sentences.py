@@ -8,7 +8,7 @@ from typing import NamedTuple
 from cxr.labeling.assertion import decide
 from cxr.labeling.shapes import FAR, NOUNS
 from cxr.labeling.vocabulary import load_vocabulary
-from cxr.labeling.words import BOUNDARY
+from cxr.labeling.words import BOUNDARY, UNKNOWN
 from cxr.observations import NEGATIVE, OBSERVATIONS, POSITIVE, UNCERTAIN
 
 OTHER = 0
@@ -23,6 +23,7 @@ LONGEST_READ = 1000
 LONGEST_KEPT = 200
 """Words of the longest sentence whose reading is remembered."""
 
+_VERBS = ("is", "has", "was", "had", "remains", "appears", "persists")
 _CARDIOMEGALY = OBSERVATIONS.index("Cardiomegaly")
 
 
@@ -56,10 +57,18 @@ def join_sentences(signs: str) -> str:
 @cache
 def _sequels() -> re.Pattern[str]:
     pronoun = _any_of("it", "this", "these", "they", "both")
-    verbs = ("is", "has", "was", "had", "remains", "appears", "persists")
     side = _any_of("the") + _any_of("left", "right", "other")
-    goes_on = f"{pronoun}{_any_of(*verbs)}|{side}{_any_of(*verbs, 'one', 'side', 'sided')}"
+    goes_on = f"{pronoun}{_any_of(*_VERBS)}|{side}{_any_of(*_VERBS, 'one', 'side', 'sided')}"
     return re.compile(f"(?<!{BOUNDARY}){BOUNDARY}(?={goes_on})")
+
+
+@cache
+def _places() -> re.Pattern[str]:
+    """Return "the" of "on the left is": a place, where no clause begins with it."""
+    begins = _any_of(",", "and", "but", "while", "whereas", "although", "though", "however", "now")
+    side = _any_of("left", "right", "other")
+    goes_on = side + _any_of(*_VERBS, "one", "side", "sided", "now", "also")
+    return re.compile(f"(?<![{JOINT}{begins[1:]}){_any_of('the')}(?={goes_on})")
 
 
 def _any_of(*words: str) -> str:
@@ -93,6 +102,7 @@ def read_sentence(signs: str) -> tuple[Mention, ...]:
 
 def _read(signs: str) -> tuple[Mention, ...]:
     vocabulary = load_vocabulary()
+    signs = _places().sub(UNKNOWN, signs)
     letters: list[str] = []
     spans: list[tuple[int, int, int]] = []  # phrase, first word, end
     end = 0

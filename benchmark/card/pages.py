@@ -126,7 +126,7 @@ def environment(templates: Path | None = None) -> Environment:
 
 
 @cache
-def rendering_digest(templates: Path | None = None) -> str:
+def rendering_digest(templates: Path | None) -> str:
     """Return 12 hexadecimal digits of all that makes a page of a card: templates and code."""
     code = Path(__file__).parent
     files = [*code.glob("*.py"), *code.glob("*.toml"), *_files(templates_folder())]

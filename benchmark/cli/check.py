@@ -93,8 +93,9 @@ def command(
 
     Against a baseline, each network's macro AUROC has to be no lower by more than the margin with
     its whole 95 % interval, and fails with its whole interval below. An observation fails by
-    itself where it is lower at 2.5 % (one-sided) after Holm's adjustment over all of them. On the
-    same test cases the test is paired, else unpaired; patients are the unit.
+    itself where it is lower by more than the margin (one-sided p below 2.5 % after Holm's
+    adjustment over all of them). On the same test cases the test is paired, else unpaired;
+    patients are the unit.
 
     \b
     Examples:

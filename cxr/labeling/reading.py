@@ -75,7 +75,7 @@ class Reading:
         """Whether a negation is of something else: "no kink of the tube", "no effusion, PICC"."""
         since = self.scope.since
         if not self.scope.used:
-            return "d" in since
+            return "d" in since and "c" not in since  # "no evidence of the tube" is of the tube
         listed = self.mentions[-1].letter == "D" or or_follows(self.shape, place)
         return "," in since and not listed
 

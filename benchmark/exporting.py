@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.new_images import Trained
+from benchmark.operating import THRESHOLDS
 from benchmark.runs import read_json, replacing
 from cxr import __version__
 from cxr.dicom import PREPROCESSING_VERSION
@@ -91,7 +92,7 @@ def describe(network: Trained) -> dict[str, Any]:
         "synthetic": values["cohort"]["synthetic"],
         "note": network.note,
         "observations": list(OBSERVATIONS),
-        "operating_points": dict.fromkeys(OBSERVATIONS, network.threshold),
+        "operating_points": _operating_points(network),
         "input": {
             "name": INPUT,
             "shape": ["batch", image["size"], image["size"]],
@@ -105,6 +106,18 @@ def describe(network: Trained) -> dict[str, Any]:
         },
         "output": {"name": OUTPUT, "shape": ["batch", len(OBSERVATIONS)], "range": "0 to 1"},
     }
+
+
+def _operating_points(network: Trained) -> dict[str, dict[str, float | None]]:
+    """Return the run's threshold, and beside it those chosen on its validation images, by rule."""
+    points: dict[str, dict[str, float | None]] = {
+        f"{network.threshold:g}": dict.fromkeys(OBSERVATIONS, network.threshold)
+    }
+    chosen = network.folder / THRESHOLDS
+    rules = read_json(chosen)["rules"] if chosen.is_file() else {}
+    for rule, told in rules.items():
+        points[rule] = {name: told["observations"][name]["threshold"] for name in OBSERVATIONS}
+    return points
 
 
 def _write_onnx(module: nn.Module, example: Tensor, about: dict[str, Any], output: Path) -> None:

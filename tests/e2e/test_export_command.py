@@ -31,7 +31,14 @@ def check_metadata(text, tiny_run):
     assert about["weights_sha256"] == facts["weights_sha256"]
     assert about["run_id"] == tiny_run.folder.name
     assert about["observations"] == list(OBSERVATIONS)
-    assert about["operating_points"] == dict.fromkeys(OBSERVATIONS, 0.5)
+    points = about["operating_points"]
+    assert points.pop("0.5") == dict.fromkeys(OBSERVATIONS, 0.5)
+    chosen = json.loads((tiny_run.folder / "resnet50/seed-0/thresholds.json").read_text())
+    assert set(points) == set(chosen["rules"])
+    assert len(points) > 0
+    for rule, told in chosen["rules"].items():
+        expected = {name: told["observations"][name]["threshold"] for name in OBSERVATIONS}
+        assert points[rule] == expected
     assert about["input"]["size"] == 32
     assert about["input"]["fit"] == "squash"
     assert about["synthetic"] is True

@@ -54,9 +54,14 @@ data = TrainingData(
 settings = TrainingConfig(
     weights="none", epochs=int(sys.argv[2]), device="cpu", optimizer=sys.argv[3], loss=sys.argv[4]
 )
+class Stop(Silent):
+    def epoch(self, network, seed, row):
+        if len(sys.argv) > 5:
+            raise SystemExit
+
 with open_ranks(torch.device("cpu")) as ranks:
     folder = Path(sys.argv[1]) / ("run" if ranks.first else f"stray-{ranks.rank}")
-    train_network("small", data, settings, seed=0, folder=folder, events=Silent())
+    train_network("small", data, settings, seed=0, folder=folder, events=Stop())
 """
 
 
@@ -76,11 +81,11 @@ def start(count, port, *arguments):
     )
 
 
-def train(tmp_path, count, port, *settings):
-    """Train in so many processes; return the folder."""
+def train(tmp_path, name, count, port, *settings):
+    """Train in so many processes in the folder `name`; return it."""
     script = tmp_path / "script.py"
     script.write_text(f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{SCRIPT}")
-    folder = tmp_path / f"{count}-{'-'.join(settings)}"
+    folder = tmp_path / name
     ended = start(count, port, script, folder, *settings)
     assert ended.returncode == 0, ended.stderr
     return folder
@@ -99,13 +104,29 @@ def test_ranks_take_the_steps_of_one_process(tmp_path, count, port):
     weights within 1e-4 of the distance that they went.
     """
     settings = ("3", "sgd", "weighted")
-    one, many = (train(tmp_path, n, port, *settings) for n in (1, count))
+    one, many = (train(tmp_path, str(n), n, port, *settings) for n in (1, count))
     for name in ("train_loss", "validation_loss"):
         np.testing.assert_allclose(column(many, name), column(one, name), rtol=1e-4)
     first, second = (load_file(f / "run" / "checkpoint.safetensors") for f in (one, many))
     for key, tensor in first.items():
         np.testing.assert_allclose(second[key], tensor, rtol=1e-3, atol=1e-4, err_msg=key)
     assert sorted(path.name for path in many.iterdir()) == ["run"]
+
+
+def test_interrupted_ranks_go_on_whoever_they_are(tmp_path):
+    """Two processes that were stopped go on to the same bytes, and so may one that was alone."""
+    settings = ("2", "sgd", "bce")
+    whole = train(tmp_path, "whole", 2, 29615, *settings)
+    for name, before in (("two", 2), ("one", 1)):
+        folder = train(tmp_path, name, before, 29616, *settings, "stop")
+        assert (folder / "run" / "resume.pt").exists()
+        assert len(column(folder, "epoch")) == 1
+        train(tmp_path, name, 2, 29617, *settings)
+        np.testing.assert_allclose(
+            column(folder, "train_loss"), column(whole, "train_loss"), rtol=1e-4
+        )
+    checkpoints = [tmp_path / n / "run/checkpoint.safetensors" for n in ("whole", "two")]
+    assert checkpoints[0].read_bytes() == checkpoints[1].read_bytes()
 
 
 def test_whole_run_in_two_processes(tmp_path):

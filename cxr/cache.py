@@ -45,6 +45,7 @@ CHUNK = 32
 """Images decoded, written and marked as done together."""
 
 _ENDS = 8192
+_FEW = 500  # files that are looked at sooner than a process starts
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,7 @@ def _disk_problems(folder: Path) -> Iterator[None]:
 
 def _image_set(paths: Sequence[Path], *, size: int, fit: Fit, folder: Path, jobs: int) -> _Set:
     files = tuple(map(Path, paths))
-    keys = run_parallel(_fingerprint, files, jobs=jobs)
+    keys = run_parallel(_fingerprint, files, jobs=jobs if len(files) > _FEW else 1)
     return _Set(Path(folder) / set_key(keys, size=size, fit=fit), files, size, fit)
 
 

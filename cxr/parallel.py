@@ -5,7 +5,7 @@ on a Dask cluster whose workers see the same files under the same paths.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
@@ -86,6 +86,8 @@ def run_parallel(
         ValueError: jobs is 0 or less than -1.
         InputError: a process was killed from outside. What `function` raises comes through.
     """
+    if isinstance(items, Sized) and len(items) < 2 and jobs > 1:
+        jobs = 1  # starting a process takes longer than most items
     results = []
     for result in stream_parallel(function, items, jobs=jobs):
         results.append(result)

@@ -51,7 +51,7 @@ def read_all(
         chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
         tasks = ((read, [paths[place] for place in chunk]) for chunk in chunks)
         with store.open("a", encoding="utf-8") as file:
-            answers = stream_parallel(_read_chunk, tasks, jobs=jobs)
+            answers = stream_parallel(_read_chunk, tasks, jobs=jobs if len(chunks) > 1 else 1)
             for chunk, found in zip(chunks, answers, strict=True):
                 for place, (values, lasting) in zip(chunk, found, strict=True):
                     known[keys[place]] = values

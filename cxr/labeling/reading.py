@@ -102,7 +102,8 @@ class Reading:
     def act_backward(self, place: int, letter: str) -> None:
         """Apply a trigger to what precedes it; to what follows, where nothing precedes."""
         if len(self.mentions) == self.barrier:
-            if self.barrier == 0 and finding_follows(self.shape, place):
+            told_of_anatomy = "A" in self.gap  # "the lungs have cleared, small effusion"
+            if self.barrier == 0 and not told_of_anatomy and finding_follows(self.shape, place):
                 self.scope.open(_FORWARD[letter], place)
             return
         last = self.mentions[-1]

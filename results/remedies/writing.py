@@ -78,7 +78,7 @@ def _verdict(table: pd.DataFrame, about: Mapping[str, Any], cells: int, seeds: i
         lead = row.iloc[0]
         parts.append(
             f"On validation images *{chosen}* was best; on test images its average precision over "
-            f"the rare observations leads by {_interval(lead)}."
+            f"the rare observations differs from the baseline's by {_interval(lead)}."
         )
     elif chosen:
         parts.append(f"On validation images the baseline (*{chosen}*) was best.")

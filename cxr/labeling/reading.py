@@ -102,9 +102,8 @@ class Reading:
     def act_backward(self, place: int, letter: str) -> None:
         """Apply a trigger to what precedes it; to what follows, where nothing precedes."""
         if len(self.mentions) == self.barrier:
-            told_of_anatomy = (
-                letter == "z" and "A" in self.gap
-            )  # "the lungs have cleared, small effusion"
+            # "the lungs have cleared, small effusion": the lungs have, not the effusion
+            told_of_anatomy = letter == "z" and "A" in self.gap
             if self.barrier == 0 and not told_of_anatomy and finding_follows(self.shape, place):
                 self.scope.open(_FORWARD[letter], place)
             return

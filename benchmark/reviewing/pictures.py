@@ -17,6 +17,7 @@ from cxr.dicom import quantize, read_header, read_radiograph
 from cxr.dicom.resample import letterbox_shape
 from cxr.errors import InputError, RadiographError
 from cxr.parallel import run_parallel
+from cxr.synth.cohort import COHORT_VERSION
 
 QUALITY = 92
 
@@ -57,13 +58,20 @@ def source_files(
         events: told of the progress.
 
     Raises:
-        InputError: the source is restricted and was not asked for, or is not where it was.
+        InputError: the source is restricted and was not asked for, is not where it was, or is a
+            synthetic cohort that is drawn otherwise now.
     """
     values = run.read()
     if values["cohort"]["restricted"] and not include_restricted:
         raise InputError(
             f"{run.run_id} is of a restricted source, whose images must not be passed on; for "
             "readers who may see them, give --include-restricted."
+        )
+    made = values["cohort"].get("notes", {}).get("cohort_version", str(COHORT_VERSION))
+    if values["cohort"]["synthetic"] and made != str(COHORT_VERSION):
+        raise InputError(
+            f"the phantoms of {run.run_id} are version {made}, and this version of cxr-bench draws "
+            f"version {COHORT_VERSION}: other images of the same names. Use the one that made it."
         )
     config = stored_config(
         values["config"], where=f"{run.path}/run.json: config", overrides=overrides

@@ -15,10 +15,11 @@ import pandas as pd
 import pytest
 
 from benchmark.card import build_card, render_html
+from benchmark.events import Silent
 from benchmark.reviewing.export import blind_set, check_observations, draw_blind, write_form
 from benchmark.reviewing.folder import Reviews, ReviewSet
 from benchmark.reviewing.importing import import_answers, sign_off
-from benchmark.reviewing.pictures import Picture
+from benchmark.reviewing.pictures import Picture, source_files
 from benchmark.reviewing.sampling import inclusion_chances, sample_cases, systematic_draw
 from benchmark.reviewing.summary import majority, ratings_of
 from benchmark.runs import Run, write_manifest
@@ -203,6 +204,15 @@ def test_observations_that_do_not_exist_are_named() -> None:
     assert check_observations(("Pneumothorax", "Edema")) == ("Edema", "Pneumothorax")
     with pytest.raises(InputError, match="'Oedema' is no observation; known are No Finding"):
         check_observations(("Oedema",))
+
+
+def test_phantoms_that_are_drawn_otherwise_now_are_refused(run: Run) -> None:
+    """A synthetic run of another cohort version gives no form: its images would be others."""
+    values = run.read()
+    values["cohort"]["notes"]["cohort_version"] = "0"
+    run.write(values)
+    with pytest.raises(InputError, match="version 0, and this version of cxr-bench draws"):
+        source_files(run, overrides=(), include_restricted=False, events=Silent())
 
 
 def test_answers_come_into_a_new_edition_and_the_run_stays(run: Run, chosen: ReviewSet) -> None:

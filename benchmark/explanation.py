@@ -35,7 +35,9 @@ from benchmark.prediction import load_batch
 from benchmark.runs import replacing, write_json
 from benchmark.strata import strata_document
 from benchmark.trust import trust_checks
+from cxr.faithfulness import impute
 from cxr.heatmaps import is_blank
+from cxr.layers import evaluating
 from cxr.localization import place_mask
 from cxr.observations import OBSERVATIONS, POSITIVE, UNCERTAIN
 from cxr.saliency import METHODS, Explainer
@@ -138,6 +140,8 @@ def explain_run(
         explainer.resize,
         evaluation,
         spacing=explainer.spacing / pixels.shape[1],
+        falls_of=eyes.falls,
+        field=(pixels.shape[1], pixels.shape[2]),
     )
     write_json(folder / "elsewhere.json", about | {"observations": elsewhere})
     checks = trust_checks(model, eyes.prepare, cases, scores, eyes.load, evaluation, siblings)
@@ -168,6 +172,15 @@ class _Eyes:
     def load(self, rows: np.ndarray) -> Tensor:
         """Return the images at positions `rows` as network input."""
         return to_input(load_batch(self.pixels, rows, self.device))
+
+    def falls(self, rows: np.ndarray, lost: np.ndarray) -> np.ndarray:
+        """Return (n, 14) falls of the logits when `lost` (n, H, W) is filled in from around."""
+        images = self.load(rows)
+        with evaluating(self.model), torch.no_grad():
+            filled = impute(images, lost, rng=np.random.default_rng(0))
+            fall = self.model(images) - self.model(filled)
+        result: np.ndarray = fall.double().cpu().numpy()
+        return result
 
     def prepare(self, model: nn.Module) -> Explainer:
         """Return `model` ready to be explained as the settings say."""

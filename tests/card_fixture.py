@@ -317,7 +317,8 @@ def _elsewhere(text: str) -> dict[str, Any]:
         "on_marks": _estimate(0.125, 0.05),
         "marks_area": 0.0625,
         "on_marks_excess": _estimate(0.0625, 0.05),
-        "words": "looks at the mark: a shortcut" + text,
+        "fall_without_marks": _estimate(0.75, 0.25),
+        "words": "the score falls without the mark: a shortcut" + text,
     }
     return {"schema": 1, "observations": {"Edema": plain, "Atelectasis": {**plain, **marks}}}
 

@@ -307,6 +307,11 @@ def build_elsewhere(evidence: Evidence, checkpoints: Sequence[Checkpoint]) -> tu
                     marks_area=(
                         number(evidence, f"{base}.marks_area", words.ratio) if marked else None
                     ),
+                    fall=(
+                        estimate(evidence, f"{base}.fall_without_marks", difference=True)
+                        if marked
+                        else None
+                    ),
                     words=str(found.get("words", "")),
                 )
             )

@@ -354,6 +354,7 @@ class Elsewhere:
     outside_area: Number
     on_marks: Number | None  # None where no mark is known
     marks_area: Number | None
+    fall: Number | None  # of the logit without the mark, beyond that without its mirror
     words: str
 
 

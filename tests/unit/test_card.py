@@ -305,5 +305,6 @@ def test_the_card_tells_a_shortcut(html: str) -> None:
     """Evidence outside the lungs and on marks stands beside the share of the picture."""
     assert "elsewhere.json#observations.Atelectasis.on_marks.estimate" in html
     assert "elsewhere.json#observations.Edema.outside.low" in html
-    assert "looks at the mark: a shortcut" in html
+    assert "elsewhere.json#observations.Atelectasis.fall_without_marks.low" in html
+    assert "the score falls without the mark: a shortcut" in html
     assert "no mark on its images" in html

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from benchmark.config import EvaluationConfig
-from benchmark.elsewhere import elsewhere_document, excess_words
+from benchmark.elsewhere import elsewhere_document, mark_words
 from cxr.estimates import Estimate
 from cxr.observations import OBSERVATIONS
 
@@ -12,8 +12,11 @@ MARK = np.zeros((SIDE, SIDE), bool)
 MARK[58:62, 2:12] = True
 
 
-def look_at(place: np.ndarray) -> dict:
-    """The document of maps that have all their evidence on one place, half the images marked."""
+def look_at(place: np.ndarray, leans: bool = False) -> dict:
+    """The document of maps with all their evidence on one place, half the images marked.
+
+    A network that leans on marks loses a logit without them, and half of it on the other side.
+    """
     cases = pd.DataFrame(
         {
             "image_id": [f"i{i}" for i in range(COUNT)],
@@ -33,6 +36,12 @@ def look_at(place: np.ndarray) -> dict:
         lambda given, size: given,
         EvaluationConfig(replicates=200),
         spacing=0.1,
+        falls_of=lambda rows, lost: (
+            np.repeat(lost[:, :, :32].any((1, 2)) / 2.0 + 0.5, 14).reshape(-1, 14)
+            if leans
+            else np.ones((len(rows), 14))
+        ),
+        field=(SIDE, SIDE),
     )
 
 
@@ -44,7 +53,7 @@ def test_evidence_on_the_mark_is_told():
     assert (found["images"], found["marked"]) == (30, 20)
     assert found["outside"]["estimate"] == 1
     assert found["on_marks"]["estimate"] == 1
-    assert found["words"] == "looks at the mark: a shortcut"
+    assert found["words"] == "the maps look at the mark: a shortcut"
 
 
 def test_even_evidence_lies_by_area():
@@ -54,7 +63,8 @@ def test_even_evidence_lies_by_area():
     # the mark of 4 x 10 pixels with a tenth of the side, 6 or 7 pixels, about it in all
     assert found["marks_area"] == pytest.approx((4 + 5) * (10 + 5) / SIDE**2, rel=0.1)
     assert found["on_marks"]["estimate"] == pytest.approx(found["marks_area"])
-    assert found["words"] == "not shown to look at the mark"
+    assert found["words"] == "no shortcut shown"
+    assert found["fall_without_marks"]["estimate"] == 0
 
 
 def test_evidence_in_the_lungs_is_not_elsewhere():
@@ -74,7 +84,17 @@ def test_blank_maps_are_no_evidence():
     assert found["words"] == "too few marked images to tell"
 
 
-def test_words_follow_the_interval():
-    """A shortcut is told where the whole interval is above nothing."""
-    assert excess_words(Estimate(0.1, 0.01, 0.2, "")) == "looks at the mark: a shortcut"
-    assert excess_words(Estimate(0.1, -0.01, 0.2, "")) == "not shown to look at the mark"
+def test_a_score_that_falls_without_the_mark_is_told():
+    """Where maps can't tell, taking the mark away does: beside the same place opposite."""
+    found = look_at(np.ones((SIDE, SIDE)), leans=True)["Atelectasis"]
+    assert found["fall_without_marks"]["estimate"] == 0.5
+    assert found["words"] == "the score falls without the mark: a shortcut"
+
+
+def test_words_follow_the_intervals():
+    """A shortcut is told where a whole interval is above nothing."""
+    above, about = Estimate(0.1, 0.01, 0.2, ""), Estimate(0.1, -0.01, 0.2, "")
+    both = "the maps look at the mark and the score falls without the mark: a shortcut"
+    assert mark_words(above, above) == both
+    assert mark_words(about, about) == "no shortcut shown"
+    assert mark_words(above, Estimate.missing("few")) == "too few marked images to tell"

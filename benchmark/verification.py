@@ -29,12 +29,14 @@ from benchmark.bundling import (
     read_manifest,
     ssh_keygen,
 )
+from benchmark.calibration import calibration_document
 from benchmark.card import build_card, render_html
 from benchmark.card.pages import rendering_digest
 from benchmark.card.tracing import trace
 from benchmark.config import stored_config
 from benchmark.evaluation import PROTOCOL_VERSION
 from benchmark.evidence import Evidence
+from benchmark.operating import THRESHOLDS, ValidationScores, operating_documents
 from benchmark.prediction import read_scores
 from benchmark.runs import MANIFEST, file_digest, read_json
 from benchmark.variants import evaluate_variants
@@ -196,16 +198,19 @@ def _check_metrics(folder: Path, verdict: Verdict) -> None:
         if not (home / "scores.parquet").is_file():
             verdict.skipped.append(f"{entry['folder']}: no scores to compute its metrics from.")
             continue
-        scores = read_scores(home / "scores.parquet").set_index("image_id")
-        logits = scores.reindex(test["image_id"])[list(OBSERVATIONS)].to_numpy(float)
-        documents = evaluate_variants(
-            test, logits, network=entry["name"], seed=entry["seed"], settings=settings
-        )
+        scores = read_scores(home / "scores.parquet")
+        indexed = scores.set_index("image_id")
+        logits = indexed.reindex(test["image_id"])[list(OBSERVATIONS)].to_numpy(float)
+        told = {"network": entry["name"], "seed": entry["seed"], "settings": settings}
+        documents = evaluate_variants(test, logits, **told)
+        if (home / THRESHOLDS).is_file():
+            validation = ValidationScores.of(cases, scores)
+            documents |= operating_documents(validation, test, logits, **told)
+            documents["calibration.json"] = calibration_document(validation, test, logits, **told)
         for name, document in documents.items():
             where = f"{entry['folder']}/{name}"
             stored = home / name
-            if not stored.is_file():
-                verdict.differ([f"{where} is missing; the scores give one."])
+            if not stored.is_file():  # a version that wrote less; the manifest tells of lost ones
                 continue
             found = differences(read_json(stored), json.loads(json.dumps(document)))
             verdict.differ([f"{where}: {each}" for each in found])

@@ -133,9 +133,10 @@ def measure_pairs(
                 mask = masks[cases["image_id"].iloc[row]][name]
                 own = resize(cells[OBSERVATIONS.index(name)], mask.shape)
                 blank.append(bool(is_blank(own)))
-                boxes.append([box_score(binarize(own, rule), mask) for rule in RULES])
+                true = mask_boxes(mask)
+                boxes.append([box_score(mask_boxes(binarize(own, rule)), true) for rule in RULES])
                 precision.append(pixel_precision(own, mask))
-                counts.append(len(mask_boxes(mask)))
+                counts.append(len(true))
                 for method in _SEEN:
                     map_ = own if method == "map" else guess(method, name, mask.shape)
                     parts[method].append(overlap([map_], [mask]))

@@ -53,27 +53,24 @@ def box_overlaps(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray
     return shared / (areas[0] + areas[1] - shared)
 
 
-def box_score(predicted: np.ndarray, mask: np.ndarray) -> BoxScore:
-    """Hold the boxes of a thresholded map against those of a mask, by NIH's rule.
+def box_score(detected: NDArray[np.int64], true: NDArray[np.int64]) -> BoxScore:
+    """Hold detected boxes against the true ones of an image, by NIH's rule.
 
     Args:
-        predicted: (h, w) bool.
-        mask: (h, w) bool, not empty.
+        detected: (n, 4) as `mask_boxes` returns them, of a thresholded map; n may be 0.
+        true: (m, 4), of the lesion's mask.
 
     Raises:
-        ValueError: shapes differ, or the mask is empty.
+        ValueError: there is no true box.
 
     Source: Wang et al. 2017, CVPR, section 4.2 (one true box an image; here a share of several).
     """
-    if predicted.shape != mask.shape or not mask.any():
-        raise ValueError(
-            f"the map is {predicted.shape} and the mask {mask.shape}; they must agree, and the "
-            "mask must not be empty."
-        )
-    overlaps = box_overlaps(mask_boxes(mask), mask_boxes(predicted))
+    if not len(true):
+        raise ValueError("there is no true box; an empty mask has nothing to find.")
     limits = np.array(BOX_LIMITS)
-    if not overlaps.shape[1]:
+    if not len(detected):
         return BoxScore(np.zeros(len(limits)), np.zeros(len(limits)))
+    overlaps = box_overlaps(true, detected)
     return BoxScore(
         (overlaps.max(1)[:, None] > limits).mean(0),
         (overlaps.max(0)[:, None] <= limits).sum(0).astype(float),

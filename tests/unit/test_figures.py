@@ -79,6 +79,8 @@ def _chart(auroc: Number) -> object:
         never=(NONE,) * 2,
         always=(NONE,) * 2,
         over=NONE,
+        more=(),
+        more=(),
     )
     result = ObservationResult("Edema", "edema", *(NONE,) * 6, scores=(scores,))
     labels = np.array([True, True, False, False])

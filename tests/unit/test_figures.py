@@ -80,7 +80,6 @@ def _chart(auroc: Number) -> object:
         always=(NONE,) * 2,
         over=NONE,
         more=(),
-        more=(),
     )
     result = ObservationResult("Edema", "edema", *(NONE,) * 6, scores=(scores,))
     labels = np.array([True, True, False, False])

@@ -27,6 +27,7 @@ from benchmark.runs import (
     Run,
     file_digest,
     read_json,
+    read_manifest,
     replacing,
     write_json,
     write_manifest,
@@ -138,24 +139,6 @@ def _check_manifest(run: Run) -> None:
                     f"{path} is not what {folder / MANIFEST} says; restore it before it is "
                     "passed on."
                 )
-
-
-def read_manifest(folder: Path) -> dict[str, str]:
-    """Return the digests in a folder's manifest by file name; nothing where there is none.
-
-    Raises:
-        InputError: a line is no digest and name.
-    """
-    path = folder / MANIFEST
-    if not path.is_file():
-        return {}
-    digests = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        digest, gap, name = line.partition("  ")
-        if len(digest) != 64 or not gap or not name:
-            raise InputError(f"{path}, line {number} is no digest and file name; restore it.")
-        digests[name] = digest
-    return digests
 
 
 def _check_identifiers(folder: Path, files: list[str], *, real: bool, share: Share) -> None:

@@ -36,8 +36,11 @@ Uncertain = Literal["positive", "negative", "excluded"]
 Blank = Literal["negative", "excluded"]
 Floats = NDArray[np.float64]
 
-PROTOCOL_VERSION = 1
-"""Raised when a metric's definition changes, so that old and new numbers are never mixed."""
+PROTOCOL_VERSION = 2
+"""Raised when a metric's definition changes, so that old and new numbers are never mixed.
+
+2: an observation that no test case mentions is left out.
+"""
 
 LABEL_COLUMNS: list[str] = [f"label:{name}" for name in OBSERVATIONS]
 AGGREGATES: tuple[str, ...] = ("macro", "micro", "weighted")
@@ -57,6 +60,10 @@ class Key:
     present: NDArray[np.bool_]
     counted: NDArray[np.bool_]
     hedged: NDArray[np.bool_]
+
+    def select(self, rows: NDArray[np.bool_]) -> "Key":
+        """Return the answers of some of the cases."""
+        return Key(self.present[rows], self.counted[rows], self.hedged[rows])
 
 
 def protocol_of(cases: pd.DataFrame, config: Config) -> dict[str, Any]:
@@ -151,13 +158,14 @@ def evaluate(
     labels: Labels = "report",
     uncertain: Uncertain = "positive",
     group: str = "all",
+    rows: NDArray[np.bool_] | None = None,
     level: str = "image",
 ) -> dict[str, Any]:
     """Return the metrics document of one network on the given cases.
 
     Args:
         cases: one row per image; image_id, patient_id, "label:<observation>" and, where known,
-            "truth:<observation>". The caller selects the split and the group.
+            "truth:<observation>". The caller selects the split.
         logits: (cases, 14) float, in the order of the rows and of the observations; a column of
             NaN where the network does not tell an observation.
         network: the name to write down.
@@ -165,7 +173,9 @@ def evaluate(
         settings: threshold, replicates, resampling seed, minimal support.
         labels: which answers to score against.
         uncertain: what a hedged report label counts as.
-        group: the name of the subgroup that `cases` is.
+        group: the name of the subgroup.
+        rows: (cases,) bool; who is in it. All where None. Whether an observation was annotated
+            is asked of all `cases`: a small group may just not have it.
         level: what a row of `cases` is, to write down.
 
     Raises:
@@ -175,6 +185,9 @@ def evaluate(
     order = np.argsort(cases["image_id"].to_numpy(str))  # sums round alike in any row order
     cases, logits = cases.iloc[order], logits[order]
     key = read_key(cases, labels=labels, uncertain=uncertain)
+    if rows is not None:
+        chosen = rows[order]
+        cases, logits, key = cases[chosen], logits[chosen], key.select(chosen)
     return {
         "schema": 1,
         "network": network,

@@ -23,6 +23,8 @@ from cxr.errors import InputError
 SCHEMA = 1
 UNFINISHED = ".unfinished"
 MANIFEST = "MANIFEST.sha256"
+READ = (".json", ".parquet")
+"""The files that other commands read numbers from."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def read_run(path: Path) -> Run:
 
     Raises:
         InputError: no such folder, no run.json in it, a schema that this version can't read,
-            or a run that was not finished.
+            a run that was not finished, or a table or document that was changed since.
     """
     run = Run(path)
     if not path.is_dir():
@@ -79,6 +81,13 @@ def read_run(path: Path) -> Run:
         )
     if values.get("status") != "finished":
         raise InputError(f"{path} was not finished; run the same command again to go on with it.")
+    for name, digest in read_manifest(path).items():
+        file = path / name
+        if file.suffix in READ and file.is_file() and file_digest(file) != digest:
+            raise InputError(
+                f"{file} was changed after the run was finished; restore it (`cxr-bench verify` "
+                "tells what differs)."
+            )
     return run
 
 
@@ -155,6 +164,24 @@ def write_manifest(folder: Path) -> None:
     files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
     lines = [f"{file_digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
     write_text(folder / MANIFEST, "".join(lines))
+
+
+def read_manifest(folder: Path) -> dict[str, str]:
+    """Return the digests in a folder's manifest by file name; nothing where there is none.
+
+    Raises:
+        InputError: a line is no digest and name.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return {}
+    digests = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        digest, gap, name = line.partition("  ")
+        if len(digest) != 64 or not gap or not name:
+            raise InputError(f"{path}, line {number} is no digest and file name; restore it.")
+        digests[name] = digest
+    return digests
 
 
 def file_digest(path: Path) -> str:

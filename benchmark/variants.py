@@ -56,7 +56,7 @@ def evaluate_variants(
         documents[STUDY] = evaluate(studies, pooled, level=LEVELS[settings.study], **told)
     for group, rows in subgroups(cases).items():
         documents[_free_name(group, documents)] = evaluate(
-            cases[rows], logits[rows], group=group, **told
+            cases, logits, group=group, rows=rows, **told
         )
     return documents
 

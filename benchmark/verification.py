@@ -26,7 +26,6 @@ from benchmark.bundling import (
     FORMAT,
     NAMESPACE,
     VERSION,
-    read_manifest,
     ssh_keygen,
 )
 from benchmark.calibration import calibration_document
@@ -38,7 +37,7 @@ from benchmark.evaluation import PROTOCOL_VERSION
 from benchmark.evidence import Evidence
 from benchmark.operating import THRESHOLDS, ValidationScores, operating_documents
 from benchmark.prediction import read_scores
-from benchmark.runs import MANIFEST, file_digest, read_json
+from benchmark.runs import MANIFEST, file_digest, read_json, read_manifest
 from benchmark.variants import evaluate_variants
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS

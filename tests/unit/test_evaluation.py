@@ -304,6 +304,19 @@ def test_subgroups_share_out_the_cases(cases: pd.DataFrame, documents: dict[str,
     assert sum(rows.sum() for rows in found.values()) == len(cases)
 
 
+def test_a_group_that_lacks_an_observation_still_answers_for_it(
+    cases: pd.DataFrame, logits: np.ndarray
+) -> None:
+    """Where no report of one sex mentions Edema, its cases count as negatives in micro averages."""
+    women = cases["sex"] == "F"
+    cases = cases.assign(**{"label:Edema": cases["label:Edema"].where(~women)})
+    assert cases["label:Edema"].notna().any()
+    found = evaluate_variants(cases, logits, network="a", seed=0, settings=QUICK)
+    document = found["metrics.sex-F.json"]
+    assert document["observations"]["Edema"]["negatives"] == women.sum() == document["cases"]
+    assert document["micro"]["auroc"]["over"] == len(OBSERVATIONS)
+
+
 def test_the_protocol_is_the_test_cases_labels_and_definitions(cases: pd.DataFrame) -> None:
     """The protocol ignores row order and training cases, and changes with a label or a case."""
     config = Config()

@@ -103,3 +103,15 @@ def test_reading_what_is_no_finished_run(tmp_path: Path, content: str | None, me
         (tmp_path / "run.json").write_text(content)
     with pytest.raises(InputError, match=message):
         read_run(tmp_path)
+
+
+def test_a_document_that_was_edited_is_refused(tmp_path: Path) -> None:
+    """A finished run whose metrics were changed by hand is no longer read as that run."""
+    with _open(tmp_path) as (run, _):
+        run.write({"schema": 1, "status": "finished"})
+        write_json(run.path / "metrics.json", {"auroc": 0.61})
+        finished = finish_run(run)
+    assert read_run(finished.path)
+    write_text(finished.path / "metrics.json", '{"auroc": 0.99}')
+    with pytest.raises(InputError, match=r"metrics\.json was changed after the run was finished"):
+        read_run(finished.path)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from benchmark.comparison_words import (
     LEVEL,
     NEEDED,
+    left_out_words,
     outcome,
     pair_words,
     ranking_words,
@@ -153,14 +154,15 @@ def compare_networks(
         "seeds": {name: list(seeds) for name, seeds in used.items()},
         "adjustment": "Holm",
     }
+    left_out = left_out_words(networks, used)
     pairs = [_pair(columns, patients, *two, settings) for two in combinations(used, 2)]
+    for pair in pairs:
+        pair["words"] += left_out
     if len(pairs) == 1:
         return told | pairs[0]
-    return (
-        told
-        | pairs[0]
-        | {"pairs": pairs, "ranking": _ranking(columns, list(used), settings.margin)}
-    )
+    ranking = _ranking(columns, list(used), settings.margin)
+    ranking["words"] += left_out
+    return told | pairs[0] | {"pairs": pairs, "ranking": ranking}
 
 
 def _columns(
@@ -333,6 +335,7 @@ def _ranking(columns: Sequence[_Column], networks: Sequence[str], margin: float)
         if pair["p_holm"] is not None and pair["p_holm"] < LEVEL
     }
     groups = _groups(order, apart) if common else []
+    several = all(columns[0].scores[name].shape[1] > 1 for name in networks)
     return {
         "metric": "macro AUROC",
         "over": len(common),
@@ -340,7 +343,7 @@ def _ranking(columns: Sequence[_Column], networks: Sequence[str], margin: float)
         "order": [{"network": name, "auroc": means[name].as_json()} for name in order],
         "pairs": pairs,
         "groups": groups,
-        "words": ranking_words(order, groups, len(common)),
+        "words": ranking_words(order, groups, len(common), architectures=several),
     }
 
 

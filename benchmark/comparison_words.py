@@ -1,6 +1,6 @@
 """What a comparison says in words; the words follow the numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 LEVEL = 0.05
@@ -73,15 +73,40 @@ def pair_words(
     return words + "One training seed each: this says nothing about the two architectures."
 
 
-def ranking_words(order: Sequence[str], groups: Sequence[Sequence[str]], over: int) -> str:
+def ranking_words(
+    order: Sequence[str], groups: Sequence[Sequence[str]], over: int, *, architectures: bool
+) -> str:
     """Return what a ranking shows: who is first, and who is not apart."""
     if not over:
         return "No observation is estimable for all networks, so they have no order."
     words = f"By macro AUROC over {over} observations: {', '.join(order)}. "
-    if not groups:
-        return words + "Every two of them are shown to differ."
-    told = "; ".join(_listed(group) for group in groups)
-    return words + f"Not shown to differ: {told}."
+    if groups:
+        told = "; ".join(_listed(group) for group in groups)
+        words += f"Not shown to differ: {told}."
+    else:
+        words += "Every two of them are shown to differ."
+    if architectures:
+        return words
+    return words + " One training seed each: these are checkpoints, not architectures."
+
+
+def left_out_words(given: Mapping[str, Iterable[int]], used: Mapping[str, Iterable[int]]) -> str:
+    """Return which seeds a comparison does not count, or nothing where it counts all.
+
+    Args:
+        given: network -> its seeds.
+        used: network -> those that count.
+    """
+    seeds = [
+        f"{name} seed {seed}" for name in given for seed in given[name] if seed not in used[name]
+    ]
+    if not seeds:
+        return ""
+    kept = ", ".join(f"{name} seed {seed}" for name in used for seed in used[name])
+    return (
+        f" Compared are {kept}; left out, because not every network has several seeds: "
+        f"{', '.join(seeds)}."
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -193,6 +193,7 @@ def test_one_network_without_a_second_seed_makes_checkpoints_of_all(
     assert document["seeds"] == {"densenet121": [0], "resnet50": [4]}
     assert document["observations"] == single["observations"]
     assert "says nothing about the two architectures" in document["words"]
+    assert "several seeds: densenet121 seed 1, densenet121 seed 2." in document["words"]
 
 
 def test_more_networks_are_paired_and_ranked(
@@ -218,6 +219,7 @@ def test_more_networks_are_paired_and_ranked(
     assert [entry["network"] for entry in ranking["order"]][2:] == ["resnet50", "weak"]
     assert [sorted(group) for group in ranking["groups"]] == [["densenet121", "twin"]]
     assert "Not shown to differ: " in ranking["words"]
+    assert "these are checkpoints, not architectures" in ranking["words"]
     for entry in ranking["order"]:
         own = evaluate(cases, four[entry["network"]], network="n", seed=0, settings=QUICK)
         mean = own["macro"]["auroc"]

@@ -33,7 +33,7 @@ COMMANDS = {
     "Evaluation": {
         "evaluate": "benchmark.cli.evaluate",
         "compare": "benchmark.cli.compare",
-    "external": "benchmark.cli.external",
+        "external": "benchmark.cli.external",
     },
     "Use of a run's networks": {
         "predict": "benchmark.cli.predict",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from benchmark.cli.numbers import Finite
 from benchmark.gate import (
     FORMATS,
     SUFFIXES,
@@ -37,7 +38,7 @@ from cxr.errors import InputError
 )
 @click.option(
     "--margin",
-    type=click.FloatRange(0, 1),
+    type=Finite(0, 1),
     help="How much lower than the baseline's an AUROC may be; else the file's, else "
     f"{BaselineDemand().margin:g}.",
 )

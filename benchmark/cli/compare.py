@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from benchmark.cli.numbers import Finite
+
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
@@ -15,7 +17,7 @@ import click
 )
 @click.option(
     "--margin",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=Finite(0, 1, min_open=True, max_open=True),
     help="A difference smaller than this doesn't matter; else the first run's.",
 )
 @click.option("--first-labels", is_flag=True, help="Where labels differ, take the first run's.")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from benchmark.cli.numbers import Finite
 from benchmark.console import open_console
 
 
@@ -36,7 +37,7 @@ from benchmark.console import open_console
 )
 @click.option(
     "--doubt",
-    type=click.FloatRange(1),
+    type=Finite(1),
     default=1.25,
     show_default=True,
     help="A score whose odds are within this factor of its operating point's is called possible.",

@@ -7,7 +7,7 @@ import click
 
 @click.command()
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--model", "name", required=True, help="One of the run's networks.")
+@click.option("--network", "--model", "name", required=True, help="One of the run's networks.")
 @click.option("--seed", type=int, help="The seed it was trained with.  [default: the first]")
 @click.option(
     "--format",

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from benchmark.cli.numbers import Finite
 from benchmark.planning import Aim, Finding, findings_of_run, plan, plan_table
 from cxr.statistics import Sampling
 
 PREVALENCES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
-_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+_SHARE = Finite(0, 1, min_open=True, max_open=True)
 
 
 @click.command()
@@ -34,21 +35,21 @@ _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option(
     "--images-per-patient",
     "images",
-    type=click.FloatRange(1),
+    type=Finite(1),
     default=1.0,
     show_default=True,
     help="Mean number of images of a patient.",
 )
 @click.option(
     "--within",
-    type=click.FloatRange(0, 1),
+    type=Finite(0, 1),
     default=0.5,
     show_default=True,
     help="Correlation of the scores of two images of one patient, given the truth.",
 )
 @click.option(
     "--between",
-    type=click.FloatRange(0, 1),
+    type=Finite(0, 1),
     default=0.7,
     show_default=True,
     help="Correlation of two networks' scores of one image, given the truth.",

@@ -17,7 +17,13 @@ import click
     type=click.Path(dir_okay=False, path_type=Path),
     help="CSV to write.  [default: standard output]",
 )
-@click.option("--model", "names", multiple=True, help="One of the run's networks; may be repeated.")
+@click.option(
+    "--network",
+    "--model",
+    "names",
+    multiple=True,
+    help="One of the run's networks; may be repeated.",
+)
 @click.option("--seed", type=int, help="Networks trained with this seed alone.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 def command(

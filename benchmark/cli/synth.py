@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from benchmark.cli.numbers import Finite
 from benchmark.console import open_console
 
 
@@ -28,7 +29,7 @@ from benchmark.console import open_console
 )
 @click.option(
     "--conspicuity",
-    type=click.FloatRange(0, 2),
+    type=Finite(0, 2),
     default=1.0,
     show_default=True,
     help="How visible findings are: 1 plain, 0 invisible.",

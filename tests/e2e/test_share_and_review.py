@@ -220,9 +220,9 @@ def test_restricted_cases_stay_at_home(run: Path, tmp_path: Path) -> None:
 
 def test_a_changed_run_is_not_packed(run: Path, tmp_path: Path) -> None:
     """A file that is not what the manifest says stops the bundle."""
-    (run / "comparison.json").write_text("{}")
+    (run / "MODEL_CARD.md").write_text("")
     outcome = command("bundle", run, "-o", tmp_path / "a.zip")
-    assert (outcome.code, "comparison.json is not what" in outcome.err) == (2, True)
+    assert (outcome.code, "MODEL_CARD.md is not what" in outcome.err) == (2, True)
 
 
 def answered(form: Path, reader: str) -> Path:
@@ -268,6 +268,7 @@ def test_blind_first_then_maps_and_all_of_it_in_the_card(run: Path, tmp_path: Pa
     told = command("review", "import", run, *files, "--no-pdf")
     assert "CD answered 40 of 40 questions" in told.out, told.err
     edit_json(run / "run.json", "config", "evaluation", "threshold", value=0.01)
+    write_manifest(run)
     second = command("review", "export", run, "--stage", "maps", "-o", maps, "--each", "2")
     assert second.code == 0, second.err
     assert command("review", "import", run, answered(maps, "AB"), "--no-pdf").code == 0

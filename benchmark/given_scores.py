@@ -97,7 +97,7 @@ def read_given(
         truth=labels,
         tables=tables,
         name=name or truth.name.split(".")[0],
-        restricted=labels.restricted if restricted is None else restricted,
+        restricted=labels.restricted and not synthetic if restricted is None else restricted,
         synthetic=synthetic,
     )
 

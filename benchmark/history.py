@@ -99,7 +99,10 @@ def read_histories(
             continue
         found.setdefault(str(values["protocol"]["name"]), []).append((values, file.parent))
     if not found:
-        raise InputError(f"{results} holds no finished run; name the folder that holds them.")
+        told = f" {left_out[0]}" if left_out else ""
+        raise InputError(
+            f"{results} holds no finished run; name the folder that holds them.{told}"
+        )
     histories = tuple(_history(name, found[name], metric) for name in sorted(found))
     return histories, tuple(left_out)
 

@@ -18,6 +18,8 @@ from cxr.observations import OBSERVATIONS
 from cxr.sources.schemes import read_scheme
 from cxr.sources.tables import read_labels
 
+MIMIC_IMAGE = "[0-9a-f]{8}(-[0-9a-f]{8}){4}"
+"""How MIMIC-CXR names its images, whatever the column is called."""
 MOST_GROUPS = 12
 """More values than these make no subgroups, but a number or an id."""
 
@@ -101,7 +103,8 @@ def read_truth(
             [ids, traits, labels, *([truth] if len(known) == 14 else []), grouped], axis=1
         ),
         by_study=by_study,
-        restricted={"subject_id", "study_id"} <= {column.lower() for column in header},
+        restricted={"subject_id", "study_id"} <= {column.lower() for column in header}
+        or bool(ids["image_id"].str.fullmatch(MIMIC_IMAGE).any()),
         annotated=tuple(column_list(found)),
         columns=tuple(header),
         unused=tuple(column for column in header if column not in used),

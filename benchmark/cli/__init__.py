@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         where = f" at {error.filename}" if error.filename else ""
         click.echo(
             f"Error: {error.strerror or error}{where}; make room or rights there, or choose "
-            "another folder with -o or CXR_BENCH_CACHE.",
+            "another place (-o; for the cache $CXR_BENCH_CACHE).",
             err=True,
         )
         code = 2

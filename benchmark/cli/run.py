@@ -18,7 +18,7 @@ from benchmark.config import PRESETS, load_config
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="Root folder of MIMIC-CXR, or a manifest (CSV): short for data.path.",
+    help="Root folder of the collection that data.source names, or a manifest (CSV).",
 )
 @click.option(
     "--set",

@@ -144,7 +144,7 @@ def test_scores_of_a_run_give_its_metrics(tiny_run: TinyRun, tmp_path: Path) -> 
         files.append(tmp_path / f"{network}.csv")
         scores = pd.read_parquet(tiny_run.folder / network / "seed-0" / "scores.parquet")
         scores.to_csv(files[-1], index=False)
-    _, run = _evaluate(tmp_path, files, "--set", "evaluation.min_patients=2")
+    _, run = _evaluate(tmp_path, files, "--synthetic", "--set", "evaluation.min_patients=2")
     names = [p.relative_to(tiny_run.folder) for p in tiny_run.folder.rglob("metrics*.json")]
     assert len(names) > 6
     for name in [*names, Path("comparison.json")]:

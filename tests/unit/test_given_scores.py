@@ -300,6 +300,18 @@ def test_given_scores_are_not_restricted_unless_they_are_mimic_s(tmp_path: Path)
     assert read_given([("", _scores(tmp_path))], truth, restricted=True).restricted
 
 
+def test_image_ids_of_mimic_s_form_are_restricted_under_any_column_name(tmp_path: Path) -> None:
+    """The ids tell MIMIC-CXR, not the columns; phantoms have such ids too and say --synthetic."""
+    ids = [f"0189387{k}-20f39f1d-00000000-11111111-22222222" for k in range(4)]
+    truth, scores = tmp_path / "labels.csv", tmp_path / "net.csv"
+    pd.DataFrame({"image_id": ids, "patient_id": list("aabb"), "Edema": [1, 0, 1, 0]}).to_csv(
+        truth, index=False
+    )
+    pd.DataFrame({"image_id": ids, "Edema": [0.9, 0.2, 0.8, 0.1]}).to_csv(scores, index=False)
+    assert read_given([("", scores)], truth).restricted
+    assert not read_given([("", scores)], truth, synthetic=True).restricted
+
+
 def test_nih_s_lists_of_findings_are_labels(tmp_path: Path) -> None:
     """NIH's own table needs no other columns: what it does not annotate stays blank."""
     file = _csv(

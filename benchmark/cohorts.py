@@ -20,7 +20,7 @@ from benchmark.config import Config
 from benchmark.events import Events
 from benchmark.headers import Counts, describe_headers
 from benchmark.locations import cache_folder, id_key
-from benchmark.publishing import KEY_NOTE, key_fingerprint
+from benchmark.sharing.publishing import KEY_NOTE, key_fingerprint
 from cxr.cache import decode_images
 from cxr.errors import InputError
 from cxr.keys import keyed_id

@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmark.points import parse_rule
+from benchmark.evaluation.points import parse_rule
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
 from cxr.policy import Blank, Uncertain

@@ -34,7 +34,7 @@ def describe_run(
         run: the folder, for its id and the trained networks in it.
         data: what was trained and tested on.
         config: the resolved config.
-        protocol: as `benchmark.evaluation.protocol_of` gives it.
+        protocol: as `benchmark.evaluation.documents.protocol_of` gives it.
         started: UTC.
         notices: what the preflight saw, in sentences.
     """

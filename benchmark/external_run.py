@@ -15,14 +15,14 @@ from benchmark.card_files import write_card
 from benchmark.cohorts import Prepared, digest_of, prepare
 from benchmark.config import Config, LimitConfig, SplitConfig, stored_config
 from benchmark.description import describe_run
-from benchmark.devices import resolve_device
-from benchmark.evaluation import protocol_of, write_document
+from benchmark.evaluation.documents import protocol_of, write_document
+from benchmark.evaluation.scoring import SCORES, evaluate_scores, logits_of
+from benchmark.evaluation.transfer import FILE, Sample, transfer, transfer_words
 from benchmark.events import Events
-from benchmark.new_images import Trained, open_trained
-from benchmark.prediction import predict
+from benchmark.inference.new_images import Trained, open_trained
+from benchmark.inference.prediction import predict
 from benchmark.runs import Run, finish_run, open_run, read_run, write_frame
-from benchmark.scoring import SCORES, evaluate_scores, logits_of
-from benchmark.transfer import FILE, Sample, transfer, transfer_words
+from benchmark.training.devices import resolve_device
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
 from cxr.sources import SOURCES

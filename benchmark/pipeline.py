@@ -19,19 +19,19 @@ from benchmark.card_files import write_card
 from benchmark.cohorts import LABEL_COLUMNS, Prepared, digest_of, prepare
 from benchmark.config import Config
 from benchmark.description import describe_run
-from benchmark.devices import resolve_device
-from benchmark.distribution import check_ranks, current_ranks, receive, share
-from benchmark.ensembles import write_ensembles
-from benchmark.evaluation import protocol_of, write_document
+from benchmark.evaluation.documents import protocol_of, write_document
+from benchmark.evaluation.scoring import SCORES, evaluate_scores
 from benchmark.events import Events, Silent
-from benchmark.explanation import explain_run
-from benchmark.lesions import known_lesions, known_marks
-from benchmark.prediction import load_network, predict_split, read_scores
-from benchmark.reading import reading_document
+from benchmark.explanation.examples import explain_run
+from benchmark.explanation.lesions import known_lesions, known_marks
+from benchmark.inference.prediction import load_network, predict_split, read_scores
+from benchmark.labels.reading import reading_document
 from benchmark.runs import Run, finish_run, open_run, write_frame
-from benchmark.scoring import SCORES, evaluate_scores
-from benchmark.training import TrainingData, train_network
-from benchmark.training_state import check_settings
+from benchmark.training.devices import resolve_device
+from benchmark.training.distribution import check_ranks, current_ranks, receive, share
+from benchmark.training.ensembles import write_ensembles
+from benchmark.training.loop import TrainingData, train_network
+from benchmark.training.state import check_settings
 from cxr.errors import InputError
 from cxr.masks import Runs, decode_mask
 from cxr.observations import OBSERVATIONS

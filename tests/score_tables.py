@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark.comparison import compare
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation import evaluate, write_document
+from benchmark.evaluation.comparison import compare
+from benchmark.evaluation.documents import evaluate, write_document
+from benchmark.evaluation.variants import evaluate_variants
 from benchmark.runs import write_json
-from benchmark.variants import evaluate_variants
 from cxr.observations import OBSERVATIONS
 
 PREVALENCE = (0.3, 0.1, 0.2, 0.3, 0.1, 0.2, 0.15, 0.15, 0.25, 0.1, 0.25, 0.01, 0.08, 0.3)

@@ -14,8 +14,8 @@ from benchmark.asking.networks import Asked
 from benchmark.asking.pictures import Picture, on_picture
 from benchmark.card.words import slug
 from benchmark.events import Events
-from benchmark.explanation import describe_maps
-from benchmark.overlays import blend, schematic_chest, stamp
+from benchmark.explanation.examples import describe_maps
+from benchmark.explanation.overlays import blend, schematic_chest, stamp
 from benchmark.runs import replacing, write_json
 from cxr.findings import NOTICE, call_observations, findings_text
 from cxr.heatmaps import is_blank

@@ -13,8 +13,8 @@ from benchmark.asking.capture import write_capture
 from benchmark.asking.networks import open_networks
 from benchmark.asking.page import render_page
 from benchmark.asking.pictures import Picture, objections, read_picture
+from benchmark.evaluation.points import Rule, parse_rule
 from benchmark.events import Events
-from benchmark.points import Rule, parse_rule
 from benchmark.runs import read_run, write_text
 from cxr.errors import InputError
 from cxr.findings import NOTICE

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from benchmark.config import ExplanationConfig
-from benchmark.explanation import finest_explainer, recall_usual
-from benchmark.new_images import Trained, open_trained
-from benchmark.operating import ValidationScores, choose
-from benchmark.points import Rule
-from benchmark.prediction import load_batch, predict, read_scores
+from benchmark.evaluation.operating import ValidationScores, choose
+from benchmark.evaluation.points import Rule
+from benchmark.explanation.examples import finest_explainer, recall_usual
+from benchmark.inference.new_images import Trained, open_trained
+from benchmark.inference.prediction import load_batch, predict, read_scores
 from benchmark.runs import Run, read_json
 from cxr.localization import RULES
 from cxr.localization import Rule as MapRule

@@ -7,7 +7,7 @@ from benchmark.card import words
 from benchmark.card.model import Checkpoint, Comparison, Difference, Number, PairRow
 from benchmark.card.numbers import estimate, number
 from benchmark.card.ranking import SOURCE, ranking_chart
-from benchmark.comparison_words import BETTER
+from benchmark.evaluation.comparison_words import BETTER
 from benchmark.evidence import Evidence, key
 from cxr.observations import OBSERVATIONS
 

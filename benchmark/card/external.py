@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from benchmark.card import words
 from benchmark.card.model import Checkpoint, External, ExternalRow, Number
 from benchmark.card.numbers import estimate, number
+from benchmark.evaluation.transfer import FILE
 from benchmark.evidence import Evidence, key
-from benchmark.transfer import FILE
 from cxr.observations import OBSERVATIONS
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from benchmark.card import words
 from benchmark.card.model import Checkpoint, Fact
 from benchmark.card.numbers import fact, number
+from benchmark.evaluation.transfer import FILE as EXTERNAL
 from benchmark.evidence import Evidence
-from benchmark.transfer import FILE as EXTERNAL
 
 METRICS = (
     ("auroc", "AUROC"),

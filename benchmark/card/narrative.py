@@ -17,8 +17,8 @@ from benchmark.card.model import (
     Results,
     Summary,
 )
+from benchmark.evaluation.transfer import FILE as EXTERNAL
 from benchmark.evidence import Evidence
-from benchmark.transfer import FILE as EXTERNAL
 
 HINT = f"{words.NOT_PROVIDED}; state it in card.toml in the run folder"
 OWNER = (

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from benchmark.card import words
 from benchmark.card.model import Checkpoint, PolicyRow
 from benchmark.card.numbers import estimate, number
+from benchmark.evaluation.label_policies import FILE, POLICIES
 from benchmark.evidence import Evidence, key
-from benchmark.label_policies import FILE, POLICIES
 from cxr.observations import OBSERVATIONS
 
 NAMES = {

@@ -18,8 +18,8 @@ from benchmark.card.model import (
     Variant,
 )
 from benchmark.card.numbers import estimate, number
+from benchmark.evaluation.measures import PARTIAL_FPR
 from benchmark.evidence import Evidence, key
-from benchmark.measures import PARTIAL_FPR
 from cxr.observations import OBSERVATIONS
 
 AVERAGES = (

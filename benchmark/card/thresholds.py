@@ -7,9 +7,9 @@ from typing import Any
 from benchmark.card import words
 from benchmark.card.model import Checkpoint, Number
 from benchmark.card.numbers import estimate, number
+from benchmark.evaluation.operating import FOLDER, THRESHOLDS
+from benchmark.evaluation.points import parse_rule
 from benchmark.evidence import Evidence, key
-from benchmark.operating import FOLDER, THRESHOLDS
-from benchmark.points import parse_rule
 from cxr.observations import OBSERVATIONS
 
 RATES = ("f1", "precision", "recall", "specificity")

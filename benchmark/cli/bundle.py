@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from benchmark.bundling import Share
+    from benchmark.sharing.bundling import Share
 
 
 @click.command()
@@ -46,8 +46,8 @@ def command(
       cxr-bench bundle RUN -o review.zip --share anonymous
       cxr-bench bundle RUN -o run.zip --sign ~/.ssh/id_ed25519
     """
-    from benchmark.bundling import sign, write_bundle
     from benchmark.runs import read_run
+    from benchmark.sharing.bundling import sign, write_bundle
 
     made = write_bundle(read_run(run), output, share=share, accept_identifiers=accept_identifiers)
     for reason in dict.fromkeys(made.left_out.values()):

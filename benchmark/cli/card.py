@@ -54,8 +54,8 @@ def make_command(
     """
     from benchmark.card import build_card
     from benchmark.card.pages import check_templates
-    from benchmark.editions import Look, write_card_files, write_edition
     from benchmark.runs import read_run
+    from benchmark.sharing.editions import Look, write_card_files, write_edition
 
     finished = read_run(run)
     if templates is not None:

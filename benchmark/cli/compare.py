@@ -58,8 +58,8 @@ def command(
       cxr-bench compare RUN_A RUN_B --network densenet121 --margin 0.02
       cxr-bench compare RUN_A RUN_B RUN_C --format markdown -o comparison.html
     """
-    from benchmark.comparison_texts import comparison_page, render_comparison
-    from benchmark.run_comparison import compare_runs
+    from benchmark.evaluation.across_runs import compare_runs
+    from benchmark.evaluation.comparison_texts import comparison_page, render_comparison
     from benchmark.runs import write_text
 
     document = compare_runs(runs, margin=margin, networks=networks, first_labels=first_labels)

@@ -103,7 +103,7 @@ def command(
     files = [_named(item) for item in predictions]
 
     from benchmark.console import open_console  # pandas loads with the work, not with --help
-    from benchmark.given_scores import evaluate_given, read_given
+    from benchmark.scores.given import evaluate_given, read_given
     from benchmark.summary import summary
 
     with open_console() as events:

@@ -36,8 +36,8 @@ def command(run: Path, name: str, seed: int | None, format_: str, output: Path) 
       cxr-bench export results/synthetic-91fb0a6e/RUN --model densenet121 -o densenet.onnx
       cxr-bench export RUN --model resnet50 --seed 1 --format torch -o resnet.pt2
     """
-    from benchmark.exporting import export_network  # torch loads with it
-    from benchmark.new_images import open_trained
+    from benchmark.inference.exporting import export_network  # torch loads with it
+    from benchmark.inference.new_images import open_trained
     from benchmark.runs import read_run
 
     network = open_trained(read_run(run), names=[name], seed=seed, device="cpu")[0]

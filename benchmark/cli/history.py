@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from benchmark.measures import METRICS
+from benchmark.evaluation.measures import METRICS
 
 
 @click.command()
@@ -34,8 +34,8 @@ def command(results: Path, output: Path | None, metric: str) -> None:
       cxr-bench history results -o history.html
       cxr-bench history results -o history.html --metric average_precision
     """
-    from benchmark.history import read_histories
-    from benchmark.history_page import terminal_table, write_histories
+    from benchmark.history.page import terminal_table, write_histories
+    from benchmark.history.series import read_histories
 
     histories, left_out = read_histories(results, metric=metric)
     for sentence in left_out:

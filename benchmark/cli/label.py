@@ -10,10 +10,10 @@ from typing import TextIO
 import click
 
 from benchmark.console import open_console
-from benchmark.label_inputs import Report, Reports, open_reports
-from benchmark.label_job import LabelSettings, explain, label_to_files, label_to_text
-from benchmark.label_outputs import check_outputs, format_evidence, format_header, format_row
-from benchmark.label_page import MOST_REPORTS, write_page
+from benchmark.labels.inputs import Report, Reports, open_reports
+from benchmark.labels.job import LabelSettings, explain, label_to_files, label_to_text
+from benchmark.labels.outputs import check_outputs, format_evidence, format_header, format_row
+from benchmark.labels.page import MOST_REPORTS, write_page
 from cxr.errors import InputError
 from cxr.labeling.reports import SECTION_MODES
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from benchmark.label_inputs import open_reports
-from benchmark.label_outputs import check_outputs
-from benchmark.label_quality import (
+from benchmark.labels.inputs import open_reports
+from benchmark.labels.outputs import check_outputs
+from benchmark.labels.quality import (
     Disagreement,
     LabelQuality,
     ObservationQuality,

@@ -1,6 +1,7 @@
 """Numbers on the command line."""
 
 import math
+from typing import Any
 
 import click
 
@@ -9,7 +10,7 @@ class Finite(click.FloatRange):
     """A number in a range; click's own range lets "nan" through."""
 
     def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the number, or fail with the reason."""
         number: float = super().convert(value, param, ctx)

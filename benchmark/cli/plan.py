@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from benchmark.cli.numbers import Finite
-from benchmark.planning import Aim, Finding, findings_of_run, plan, plan_table
+from benchmark.evaluation.planning import Aim, Finding, findings_of_run, plan, plan_table
 from cxr.statistics import Sampling
 
 PREVALENCES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)

@@ -50,7 +50,7 @@ def command(
       cxr-bench predict RUN *.png --model densenet121 --seed 0
     """
     from benchmark.console import open_console
-    from benchmark.new_images import open_trained, score_files  # torch loads with it
+    from benchmark.inference.new_images import open_trained, score_files  # torch loads with it
     from benchmark.runs import read_run, write_text
 
     with open_console() as events:

@@ -83,11 +83,11 @@ def command(
         return
 
     from benchmark.console import open_console  # torch loads with the pipeline, not with --help
-    from benchmark.devices import resolve_device, settle
-    from benchmark.distribution import open_ranks
     from benchmark.pipeline import follow, run
     from benchmark.summary import summary
     from benchmark.trackers import add_tensorboard
+    from benchmark.training.devices import resolve_device, settle
+    from benchmark.training.distribution import open_ranks
 
     with open_ranks(resolve_device(config.training.device)) as ranks:
         where = settle(config.training)

@@ -29,7 +29,7 @@ def command(path: Path, signers: Path | None, signer: str | None) -> None:
       cxr-bench verify results/synthetic-1a2b3c4d/RUN
       cxr-bench verify run.zip --allowed-signers signers.txt --signer lab@example.org
     """
-    from benchmark.verification import check_signature, verify
+    from benchmark.sharing.verification import check_signature, verify
 
     if (signers is None) != (signer is None):
         raise click.UsageError("give --allowed-signers FILE and --signer NAME together.")

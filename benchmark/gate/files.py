@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.gate.scored import Network, Scored, read_scored
-from benchmark.publishing import check_publishable
 from benchmark.runs import read_json, read_run, write_text
+from benchmark.sharing.publishing import check_publishable
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
-from benchmark.comparison import LEAST_PATIENTS
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation import read_key, scored_columns, support, too_few
+from benchmark.evaluation.comparison import LEAST_PATIENTS
+from benchmark.evaluation.documents import read_key, scored_columns, support, too_few
+from benchmark.evaluation.measures import mean_freedom
 from benchmark.gate.pairing import Matched
 from benchmark.gate.scored import Network
-from benchmark.measures import mean_freedom
 from cxr.observations import OBSERVATIONS
 from cxr.statistics import (
     Answered,

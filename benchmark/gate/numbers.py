@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark.evaluation import AGGREGATES
+from benchmark.evaluation.documents import AGGREGATES
+from benchmark.evaluation.operating import FOLDER
+from benchmark.evaluation.points import parse_rule
 from benchmark.gate.thresholds import EVERY, LOCALIZATION, Threshold, nearest
-from benchmark.operating import FOLDER
-from benchmark.points import parse_rule
 from benchmark.runs import read_json
 from cxr.errors import InputError
 from cxr.estimates import Estimate

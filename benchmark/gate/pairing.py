@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.gate.scored import Network, Scored
-from benchmark.publishing import KEY_NOTE
+from benchmark.sharing.publishing import KEY_NOTE
 
 
 class CannotCompare(Exception):

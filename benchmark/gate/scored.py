@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmark.evaluation import LABEL_COLUMNS, PROTOCOL_VERSION, check_logits
+from benchmark.evaluation.documents import LABEL_COLUMNS, PROTOCOL_VERSION, check_logits
 from benchmark.runs import Run, read_json, read_run
 from cxr.errors import InputError
 from cxr.keys import keyed_id
@@ -66,7 +66,7 @@ class Scored:
         return Scored(**{**vars(self), **fields, "logits": logits})
 
     def cases(self) -> pd.DataFrame:
-        """Return the cases as `benchmark.evaluation` reads them."""
+        """Return the cases as `benchmark.evaluation.documents` reads them."""
         frame = pd.DataFrame({"image_id": self.image, "patient_id": self.patient})
         return frame.join(pd.DataFrame(self.labels, columns=LABEL_COLUMNS))
 

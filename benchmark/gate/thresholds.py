@@ -27,9 +27,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.evaluation import AGGREGATES
-from benchmark.measures import METRICS, RATES
-from benchmark.points import parse_rule
+from benchmark.evaluation.documents import AGGREGATES
+from benchmark.evaluation.measures import METRICS, RATES
+from benchmark.evaluation.points import parse_rule
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
 

@@ -6,11 +6,11 @@ from datetime import datetime
 from pathlib import Path
 
 from benchmark.card.words import slug
-from benchmark.editions import Look, write_edition
 from benchmark.reviewing.answers import Answers, check_signoff, read_answers
 from benchmark.reviewing.folder import Reviews
 from benchmark.reviewing.summary import summarize
 from benchmark.runs import Run, write_json
+from benchmark.sharing.editions import Look, write_edition
 from cxr.errors import InputError
 
 SIGNOFFS = "signoffs"

@@ -16,14 +16,14 @@ import pandas as pd
 from matplotlib import colormaps
 from PIL import Image
 
-from benchmark.checkpoints import CHECKPOINT
 from benchmark.config import Config
-from benchmark.devices import resolve_device
-from benchmark.explanation import REFERENCE
-from benchmark.prediction import load_batch, load_network, read_scores
+from benchmark.explanation.examples import REFERENCE
+from benchmark.inference.prediction import load_batch, load_network, read_scores
 from benchmark.reviewing.folder import ReviewSet
 from benchmark.reviewing.pictures import Picture
 from benchmark.runs import Run
+from benchmark.training.checkpoints import CHECKPOINT
+from benchmark.training.devices import resolve_device
 from cxr.dicom import quantize, read_radiograph
 from cxr.errors import InputError
 from cxr.heatmaps import is_blank

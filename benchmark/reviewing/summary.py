@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmark.prediction import read_scores
+from benchmark.inference.prediction import read_scores
 from benchmark.reviewing.export import COVERAGE, MAP, PRESENCE, SCORE
 from benchmark.reviewing.folder import Reviews, ReviewSet
 from benchmark.runs import Run

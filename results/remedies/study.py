@@ -26,9 +26,9 @@ from benchmark.cohorts import LABEL_COLUMNS, prepare
 from benchmark.config import Config, load_config
 from benchmark.console import open_console
 from benchmark.events import Silent
-from benchmark.prediction import predict_split
+from benchmark.inference.prediction import predict_split
 from benchmark.runs import replacing, write_frame, write_json, write_text
-from benchmark.training import TrainingData, train_network
+from benchmark.training.loop import TrainingData, train_network
 from cxr.policy import targets
 
 SETTINGS = (

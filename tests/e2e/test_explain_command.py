@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from benchmark.runs import write_manifest
 from cxr.findings import NOTICE
 from cxr.labeling import label_report
 from cxr.observations import OBSERVATIONS
@@ -99,6 +100,7 @@ def test_a_restricted_run_shows_neither_image_nor_name(tiny_run, frontal, tmp_pa
     values = json.loads((run / "run.json").read_text())
     values["cohort"]["restricted"] = True
     (run / "run.json").write_text(json.dumps(values))
+    write_manifest(run)
     hidden, shown = tmp_path / "hidden", tmp_path / "shown"
     assert command("explain", run, frontal, "-o", hidden).code == 0
     assert command("explain", run, frontal, "-o", shown, "--include-restricted").code == 0

@@ -10,6 +10,7 @@ import pydicom
 import pytest
 from scipy.special import expit
 
+from benchmark.runs import write_manifest
 from cxr.observations import OBSERVATIONS
 from tests.tiny_run import command
 
@@ -113,6 +114,7 @@ def test_a_network_of_patients_does_not_call_itself_synthetic(tiny_run, images, 
     values = json.loads((real / "run.json").read_text())
     values["cohort"] |= {"synthetic": False, "name": "Ours"}
     (real / "run.json").write_text(json.dumps(values))
+    write_manifest(real)
     ended = command("predict", real, *images.values(), "--model", "resnet50")
     table = pd.read_csv(io.StringIO(ended.out))
     assert set(table["note"]) == {"not for clinical use"}

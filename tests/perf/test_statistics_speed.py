@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from benchmark.comparison import compare
 from benchmark.config import EvaluationConfig
-from benchmark.variants import evaluate_variants
+from benchmark.evaluation.comparison import compare
+from benchmark.evaluation.variants import evaluate_variants
 from cxr.statistics import ranked_replicates, resample_patients
 from tests.score_tables import make_cases, make_logits
 

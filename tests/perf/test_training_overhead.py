@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from benchmark.config import TrainingConfig
-from benchmark.devices import place
 from benchmark.events import Silent
-from benchmark.training import TrainingData, train_network
+from benchmark.training.devices import place
+from benchmark.training.loop import TrainingData, train_network
 from cxr.networks import build_network
 from cxr.tensors import to_input
 

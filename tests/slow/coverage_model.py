@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from benchmark.comparison import AREA_TEST
-from benchmark.measures import AREA_METHOD, LOGIT_METHOD, RATIO_METHOD, measure
+from benchmark.evaluation.comparison import AREA_TEST
+from benchmark.evaluation.measures import AREA_METHOD, LOGIT_METHOD, RATIO_METHOD, measure
 from cxr import statistics
 from cxr.statistics import Coverage, Interval, PatientResample
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from benchmark.comparison import LEAST_PATIENTS
+from benchmark.evaluation.comparison import LEAST_PATIENTS
 from cxr.statistics import coverage_table
 from tests.slow.coverage_model import DESIGNS, cover
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.history import read_histories
-from benchmark.history_page import write_histories
+from benchmark.history.page import write_histories
+from benchmark.history.series import read_histories
 from tests.score_tables import make_cases, make_logits, write_run
 from tests.slow.test_card_browser import CHROMIUM, DRIVER, QUIET
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.label_inputs import Report
-from benchmark.label_page import write_page
+from benchmark.labels.inputs import Report
+from benchmark.labels.page import write_page
 from cxr.labeling import label_report
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")

@@ -8,11 +8,11 @@ import torch
 from scipy.special import expit
 
 from benchmark.config import TrainingConfig
-from benchmark.devices import place
 from benchmark.events import Silent
-from benchmark.exporting import FORMATS, WithPreprocessing
-from benchmark.prediction import predict
-from benchmark.training import TrainingData, train_network
+from benchmark.inference.exporting import FORMATS, WithPreprocessing
+from benchmark.inference.prediction import predict
+from benchmark.training.devices import place
+from benchmark.training.loop import TrainingData, train_network
 from cxr.networks import build_network, target_layer
 
 CPU = torch.device("cpu")

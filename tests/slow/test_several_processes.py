@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from benchmark.config import TrainingConfig
-from benchmark.distribution import open_ranks
+from benchmark.training.distribution import open_ranks
 from benchmark.events import Silent
-from benchmark.training import TrainingData, train_network
+from benchmark.training.loop import TrainingData, train_network
 from cxr.networks import NETWORKS, Network
 from torch import nn
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.config import EvaluationConfig
-from benchmark.elsewhere import elsewhere_document
+from benchmark.explanation.elsewhere import elsewhere_document
 from cxr.dicom import quantize, read_radiograph
 from cxr.faithfulness import impute
 from cxr.masks import decode_mask

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from benchmark.config import TrainingConfig
 from benchmark.events import Silent
-from benchmark.training import TrainingData, train_network
+from benchmark.training.loop import TrainingData, train_network
 
 torch.set_num_threads(1)
 random = np.random.default_rng(0)

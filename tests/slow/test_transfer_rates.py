@@ -1,7 +1,7 @@
 """How often two samples of one population are told apart by mistake."""
 
 from benchmark.config import EvaluationConfig
-from benchmark.transfer import Sample, transfer
+from benchmark.evaluation.transfer import Sample, transfer
 from tests.score_tables import make_cases, make_logits
 
 SETTINGS = EvaluationConfig()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.batches import TrainingData, batch_count, epoch_batches
-from benchmark.distribution import Ranks
+from benchmark.training.batches import TrainingData, batch_count, epoch_batches
+from benchmark.training.distribution import Ranks
 
 CPU = torch.device("cpu")
 

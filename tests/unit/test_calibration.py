@@ -8,9 +8,9 @@ import pytest
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from benchmark.calibration import FITS, calibration_document
 from benchmark.config import EvaluationConfig
-from benchmark.operating import ValidationScores
+from benchmark.evaluation.calibration import FITS, calibration_document
+from benchmark.evaluation.operating import ValidationScores
 from cxr.observations import OBSERVATIONS
 from cxr.statistics import (
     calibration_error,

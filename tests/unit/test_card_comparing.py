@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.card import build_card, render_html
-from benchmark.comparison import compare_networks
-from benchmark.evaluation import write_document
+from benchmark.evaluation.comparison import compare_networks
+from benchmark.evaluation.documents import write_document
 from tests.score_tables import QUICK, make_cases, make_logits, write_run
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.calibration import calibration_document
 from benchmark.card import build_card, render_html
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation import write_document
+from benchmark.evaluation.calibration import calibration_document
+from benchmark.evaluation.documents import write_document
+from benchmark.evaluation.operating import ValidationScores, operating_documents
 from benchmark.evidence import Evidence
-from benchmark.operating import ValidationScores, operating_documents
 from cxr.observations import OBSERVATIONS
 from tests.card_fixture import NETWORKS, write_run
 

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from benchmark.checkpoints import (
+from benchmark.training.checkpoints import (
     checkpoint_notes,
     load_resume,
     save_checkpoint,

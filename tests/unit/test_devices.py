@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from benchmark.config import TrainingConfig
-from benchmark.devices import (
+from benchmark.training.devices import (
     autocast,
     check_precision,
     place,

@@ -7,7 +7,7 @@ import torch
 import torch.distributed
 from torch import nn
 
-from benchmark.distribution import (
+from benchmark.training.distribution import (
     Ranks,
     SharedBatchNorm,
     check_ranks,

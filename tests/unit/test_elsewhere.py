@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from benchmark.config import EvaluationConfig
-from benchmark.elsewhere import elsewhere_document, mark_words
+from benchmark.explanation.elsewhere import elsewhere_document, mark_words
 from cxr.estimates import Estimate
 from cxr.observations import OBSERVATIONS
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from benchmark.ensembles import mean_scores, write_ensembles
-from benchmark.prediction import read_scores
+from benchmark.inference.prediction import read_scores
 from benchmark.runs import Run
+from benchmark.training.ensembles import mean_scores, write_ensembles
 from cxr.observations import OBSERVATIONS
 
 NAMES = list(OBSERVATIONS)

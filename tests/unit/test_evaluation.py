@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 
 from benchmark.config import Config, EvaluationConfig
-from benchmark.evaluation import (
+from benchmark.evaluation.documents import (
     METRICS,
     NO_SCORES,
     dump_document,
     evaluate,
     protocol_of,
 )
-from benchmark.measures import UNBOUNDED
-from benchmark.variants import evaluate_variants, subgroups
+from benchmark.evaluation.measures import UNBOUNDED
+from benchmark.evaluation.variants import evaluate_variants, subgroups
 from cxr import metrics
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS

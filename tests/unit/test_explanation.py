@@ -11,14 +11,21 @@ from torch import Tensor, nn
 
 from benchmark.config import EvaluationConfig, ExplanationConfig
 from benchmark.events import Silent
-from benchmark.explanation import (
+from benchmark.explanation.examples import (
     choose_examples,
     explain_run,
     finest_explainer,
     recall_usual,
 )
-from benchmark.overlays import PICTURE, blend, grey_png, overlay_png, schematic_chest, stamp
-from benchmark.pointing import find_pairs, gain_words, margin_words
+from benchmark.explanation.overlays import (
+    PICTURE,
+    blend,
+    grey_png,
+    overlay_png,
+    schematic_chest,
+    stamp,
+)
+from benchmark.explanation.pointing import find_pairs, gain_words, margin_words
 from cxr.estimates import Estimate
 from cxr.observations import OBSERVATIONS
 from cxr.saliency import METHODS

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.given_scores import GivenScores, describe_tables, lacking, read_given
-from benchmark.matching import Matched, hide_ids, match
-from benchmark.score_tables import read_predictions
-from benchmark.truth_tables import read_truth
+from benchmark.scores.given import GivenScores, describe_tables, lacking, read_given
+from benchmark.scores.matching import Matched, hide_ids, match
+from benchmark.scores.tables import read_predictions
+from benchmark.scores.truth import read_truth
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
 from tests.score_tables import make_cases, make_logits

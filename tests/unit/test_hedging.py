@@ -5,13 +5,13 @@ import torch
 from torch.autograd import gradcheck
 from torch.nn import functional
 
-from benchmark.hedging import (
+from benchmark.training.hedging import (
     ThreeClassHead,
     build_three_class_loss,
     hedged_observations,
     three_class_loss,
 )
-from benchmark.losses import bce_loss
+from benchmark.training.losses import bce_loss
 from cxr.errors import InputError
 
 RANDOM = torch.Generator().manual_seed(0)

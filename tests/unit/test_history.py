@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.history import MACRO, read_histories
-from benchmark.history_page import history_chart, terminal_table, write_histories
+from benchmark.history.page import history_chart, terminal_table, write_histories
+from benchmark.history.series import MACRO, read_histories
 from benchmark.runs import read_json, write_json
 from cxr.errors import InputError
 from tests.score_tables import make_cases, make_logits, write_run

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from benchmark.evaluation import evaluate
-from benchmark.label_policies import POLICIES, policy_document
+from benchmark.evaluation.documents import evaluate
+from benchmark.evaluation.label_policies import POLICIES, policy_document
 from cxr.observations import OBSERVATIONS
 from tests.score_tables import QUICK, make_cases, make_logits
 

@@ -7,13 +7,13 @@ import json
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-import benchmark.label_job as label_job
+import benchmark.labels.job as label_job
 from benchmark.events import Silent
-from benchmark.label_inputs import Report, open_reports
-from benchmark.label_job import LabelingError, LabelSettings, label_one, label_to_files
-from benchmark.label_outputs import check_outputs
-from benchmark.label_page import cut_segments, write_page
-from benchmark.label_quality import compare_labels, read_labels
+from benchmark.labels.inputs import Report, open_reports
+from benchmark.labels.job import LabelingError, LabelSettings, label_one, label_to_files
+from benchmark.labels.outputs import check_outputs
+from benchmark.labels.page import cut_segments, write_page
+from benchmark.labels.quality import compare_labels, read_labels
 from cxr.errors import InputError
 from cxr.labeling import label_report
 from cxr.observations import OBSERVATIONS

@@ -7,7 +7,7 @@ from PIL import Image
 from benchmark.cohorts import read_source
 from benchmark.config import load_config
 from benchmark.events import Silent
-from benchmark.lesions import known_lesions
+from benchmark.explanation.lesions import known_lesions
 from cxr.errors import InputError
 from cxr.masks import decode_mask
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from benchmark.losses import (
+from benchmark.training.losses import (
     LOSSES,
     asymmetric_loss,
     bce_loss,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.batches import Piece
 from benchmark.events import Silent
-from benchmark.monitoring import LossMeter, macro_auroc
+from benchmark.training.batches import Piece
+from benchmark.training.monitoring import LossMeter, macro_auroc
 from cxr.errors import InputError
 
 IDS = [f"image{k}" for k in range(60)]

@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 
 from benchmark.config import EvaluationConfig, load_config
-from benchmark.evaluation import called_from, draw_patients
-from benchmark.measures import RATES, measure
-from benchmark.operating import (
+from benchmark.evaluation.documents import called_from, draw_patients
+from benchmark.evaluation.measures import RATES, measure
+from benchmark.evaluation.operating import (
     ValidationScores,
     choose,
     evaluate_at,
     measure_calls,
     operating_documents,
 )
-from benchmark.points import Rule, parse_rule
+from benchmark.evaluation.points import Rule, parse_rule
 from cxr import metrics
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.checkpoints import save_checkpoint
 from benchmark.config import TrainingConfig
 from benchmark.events import Silent
-from benchmark.prediction import predict, predict_split, read_scores
+from benchmark.inference.prediction import predict, predict_split, read_scores
+from benchmark.training.checkpoints import save_checkpoint
 from cxr.errors import InputError
 from cxr.networks import NETWORKS, Network, build_network
 from cxr.observations import OBSERVATIONS

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmark.config import EvaluationConfig
-from benchmark.preflight import order_matrix, preflight
+from benchmark.evaluation.preflight import order_matrix, preflight
 from cxr import metrics
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS

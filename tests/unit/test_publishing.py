@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmark.publishing import KEY_NOTE, check_publishable, key_fingerprint
+from benchmark.sharing.publishing import KEY_NOTE, check_publishable, key_fingerprint
 from cxr.errors import InputError
 
 KEY = b"0123456789abcdef"

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from benchmark.reading import reading_document
+from benchmark.labels.reading import reading_document
 from cxr.observations import OBSERVATIONS
 from cxr.studies import Cohort, empty_exclusions
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.comparison_texts import comparison_page, render_comparison
-from benchmark.run_comparison import compare_runs
+from benchmark.evaluation.across_runs import compare_runs
+from benchmark.evaluation.comparison_texts import comparison_page, render_comparison
 from cxr.errors import InputError
 from tests.score_tables import make_cases, make_logits, write_run
 from tests.tiny_run import command

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmark.config import TrainingConfig
-from benchmark.schedules import SCHEDULES
+from benchmark.training.schedules import SCHEDULES
 
 SETTINGS = TrainingConfig(learning_rate=0.1, factor=0.5, patience=2)
 

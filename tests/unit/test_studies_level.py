@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.studies_level import by_study
-from benchmark.variants import evaluate_variants
+from benchmark.evaluation.studies import by_study
+from benchmark.evaluation.variants import evaluate_variants
 from cxr import metrics
 from cxr.observations import OBSERVATIONS
 from tests.score_tables import QUICK, make_cases, make_logits

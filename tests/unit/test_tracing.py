@@ -8,7 +8,7 @@ import pytest
 from benchmark.card import build_card, render_html
 from benchmark.card.tracing import agrees, trace
 from benchmark.evidence import Evidence
-from benchmark.identifiers import find_identifiers
+from benchmark.sharing.identifiers import find_identifiers
 from tests.card_fixture import write_run
 
 

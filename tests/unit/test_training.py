@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-import benchmark.training
+import benchmark.training.loop
 from benchmark.config import TrainingConfig
 from benchmark.events import Silent
-from benchmark.training import TrainingData, train_network
+from benchmark.training.loop import TrainingData, train_network
 from cxr.errors import InputError
 from cxr.networks import NETWORKS, Network, build_network
 
@@ -101,7 +101,7 @@ def test_finished_folder_holds_what_is_documented(data, tmp_path):
     ]
     rows = list(csv.DictReader((tmp_path / "run" / "history.csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
-    assert list(rows[0]) == list(benchmark.training.HISTORY)
+    assert list(rows[0]) == list(benchmark.training.loop.HISTORY)
     best = max(rows, key=lambda row: float(row["validation_auroc"]))
     assert result.facts["best_epoch"] == int(best["epoch"])
     assert result.facts["best_validation_auroc"] == float(best["validation_auroc"])
@@ -355,7 +355,7 @@ def test_progress_counts_every_image(data, tmp_path):
     train(data, tmp_path, events=events)
     assert events.totals == [3 * 24]
     assert events.advanced == 3 * 24
-    assert [set(row) for row in events.rows] == [set(benchmark.training.HISTORY)] * 3
+    assert [set(row) for row in events.rows] == [set(benchmark.training.loop.HISTORY)] * 3
 
 
 def test_prior_bias_starts_at_the_prevalence(data, tmp_path):

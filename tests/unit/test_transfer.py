@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import norm
 
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation import evaluate
-from benchmark.transfer import Sample, transfer, transfer_words
+from benchmark.evaluation.documents import evaluate
+from benchmark.evaluation.transfer import Sample, transfer, transfer_words
 from cxr.observations import OBSERVATIONS
 from cxr.statistics import clustered_aurocs
 from tests.score_tables import QUICK, make_cases, make_logits

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.config import EvaluationConfig
-from benchmark.trust import CHECKS, SAMPLE, Check, sample_calls, trust_checks, verdict
+from benchmark.explanation.trust import CHECKS, SAMPLE, Check, sample_calls, trust_checks, verdict
 from cxr.estimates import Estimate
 from cxr.observations import NO_FINDING, OBSERVATIONS
 from cxr.saliency import Explainer

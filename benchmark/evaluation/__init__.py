@@ -1,0 +1,1 @@
+"""What scores are worth: metrics, operating points, calibration, comparison."""

@@ -1,0 +1,1 @@
+"""How metrics moved over the runs of a protocol."""

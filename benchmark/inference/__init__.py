@@ -1,0 +1,1 @@
+"""A run's networks after training: scores of new images, and export."""

@@ -1,0 +1,1 @@
+"""Labeling files of reports, and how well it is done."""

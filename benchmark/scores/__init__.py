@@ -1,0 +1,1 @@
+"""Runs from tables of scores that others made."""

@@ -1,0 +1,1 @@
+"""What leaves the machine: bundles, their verification, identifiers."""

@@ -20,6 +20,7 @@ from benchmark.cohorts import LABEL_COLUMNS, Prepared, digest_of, prepare
 from benchmark.config import Config
 from benchmark.description import describe_run
 from benchmark.evaluation.documents import protocol_of, write_document
+from benchmark.evaluation.preflight import foresee
 from benchmark.evaluation.scoring import SCORES, evaluate_scores
 from benchmark.events import Events, Silent
 from benchmark.explanation.examples import explain_run
@@ -51,6 +52,7 @@ def run(config: Config, *, results: Path, events: Events) -> Run:
     with clock.stage("data"):
         data = prepare(config, events)
     check_ranks(current_ranks(), data.cases)
+    events.say(foresee(data.cases, config.evaluation))
     protocol = protocol_of(data.cases, config)
     key = f"{config.digest()} {digest_of(data)}"
     started = datetime.now(UTC)

@@ -95,6 +95,8 @@ def command(
     """
     if (width is None) == (difference is None):
         raise click.UsageError("give one of --width and --difference.")
+    if run is not None and prevalences:
+        raise click.UsageError("--from takes prevalences from the run; leave out --prevalence.")
     aim = Aim(width, difference, power, between, tests)
     if run is not None:
         findings = findings_of_run(run, correlation=within)

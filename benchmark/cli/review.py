@@ -75,6 +75,7 @@ def export_command(
 
     The blind form holds radiographs and questions, no label, score, map or id. The form for maps
     comes after blind answers were imported: is each map on the finding, is the score believable?
+    Which cases were drawn is kept in RUN/reviews; the run's own files stay as they are.
 
     \b
     Examples:

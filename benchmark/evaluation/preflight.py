@@ -16,7 +16,13 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import t as student
 
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation.documents import check_logits, read_key, scored_columns
+from benchmark.evaluation.documents import (
+    check_logits,
+    read_key,
+    scored_columns,
+    support,
+    too_few,
+)
 from cxr.observations import OBSERVATIONS
 from cxr.statistics import clustered_aurocs, holm
 
@@ -38,6 +44,26 @@ class Notice:
 
     words: str
     stops: bool = False
+
+
+def foresee(cases: pd.DataFrame, settings: EvaluationConfig) -> str:
+    """Say, before anything is trained, what the test cases are enough for.
+
+    Args:
+        cases: the table as used, all splits.
+        settings: the minimal support.
+    """
+    test = cases[cases["split"] == "test"]
+    key = read_key(test, labels="report", uncertain="positive")
+    enough = sum(
+        too_few(support(test, key, place), settings.min_patients) is None
+        for place in range(len(OBSERVATIONS))
+    )
+    return (
+        f"{len(test)} test images of {test['patient_id'].nunique()} patients: enough for {enough} "
+        f"of {len(OBSERVATIONS)} observations, which need {settings.min_patients} patients with "
+        "the finding and as many without."
+    )
 
 
 def preflight(

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation.preflight import order_matrix, preflight
+from benchmark.evaluation.preflight import foresee, order_matrix, preflight
 from cxr import metrics
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
@@ -148,3 +148,13 @@ def test_without_a_validation_set_it_looks_at_the_cases_there_are(
     turned = np.where(np.arange(14) == 5, -logits, logits)
     found = preflight(cases.assign(split="test"), {"n": turned}, SETTINGS, look="test")
     assert "below chance on the test cases" in found[0].words
+
+
+def test_before_training_it_says_what_the_test_set_is_enough_for(cases: pd.DataFrame) -> None:
+    """An observation counts with ten patients on either side; with fewer patients none does."""
+    test = cases.assign(split="test")
+    few = test["patient_id"].isin(test["patient_id"].unique()[:12])
+    assert "enough for 0 of 14" in foresee(test[few], EvaluationConfig())
+    told = foresee(test, EvaluationConfig())
+    assert told.startswith(f"{len(test)} test images of {test['patient_id'].nunique()} patients")
+    assert "enough for 0 of 14" not in told

@@ -27,11 +27,20 @@ if TYPE_CHECKING:
     help="What looks like an identifier has been looked at and may be shared.",
 )  # fmt: skip
 @click.option(
+    "--without", multiple=True, metavar="PATTERN",
+    help="Leave out files besides, as '*.png'; may be repeated.",
+)  # fmt: skip
+@click.option(
     "--sign", "key", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Sign with this SSH key; the signature lies beside the zip as .sig.",
 )  # fmt: skip
 def command(
-    run: Path, output: Path, share: "Share", accept_identifiers: bool, key: Path | None
+    run: Path,
+    output: Path,
+    share: "Share",
+    accept_identifiers: bool,
+    without: tuple[str, ...],
+    key: Path | None,
 ) -> None:
     """Pack a finished RUN: card, metrics, scores where they may be shared, and every digest.
 
@@ -49,7 +58,13 @@ def command(
     from benchmark.runs import read_run
     from benchmark.sharing.bundling import sign, write_bundle
 
-    made = write_bundle(read_run(run), output, share=share, accept_identifiers=accept_identifiers)
+    made = write_bundle(
+        read_run(run),
+        output,
+        share=share,
+        accept_identifiers=accept_identifiers,
+        without=without,
+    )
     for reason in dict.fromkeys(made.left_out.values()):
         count = sum(each == reason for each in made.left_out.values())
         click.echo(f"left out: {count} {'file' if count == 1 else 'files'} ({reason})", err=True)

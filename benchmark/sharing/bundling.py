@@ -8,12 +8,13 @@ Equal runs give equal bytes: names are sorted, times and rights fixed, nothing c
 versions of zlib compress differently). Unpacked, it is a run folder again.
 """
 
+import fnmatch
 import json
 import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,14 @@ class Bundle:
     left_out: Mapping[str, str]
 
 
-def write_bundle(run: Run, output: Path, *, share: Share, accept_identifiers: bool) -> Bundle:
+def write_bundle(
+    run: Run,
+    output: Path,
+    *,
+    share: Share,
+    accept_identifiers: bool = False,
+    without: Sequence[str] = (),
+) -> Bundle:
     """Write the bundle of a finished run.
 
     Args:
@@ -66,10 +74,11 @@ def write_bundle(run: Run, output: Path, *, share: Share, accept_identifiers: bo
         share: "shareable" leaves out what may not be passed on, checkpoints and readers' own
             words; "anonymous" also who made it and where; "full" leaves out nothing.
         accept_identifiers: what looks like an identifier has been looked at.
+        without: patterns of files to leave out besides, as "*.png".
 
     Raises:
-        InputError: a file differs from the run's manifest, the card holds restricted images, or
-            something looks like an identifier.
+        InputError: a pattern names nothing that would go in, a file differs from the run's
+            manifest, the card holds restricted images, or something looks like an identifier.
     """
     values = run.read()
     _check_manifest(run)
@@ -80,6 +89,9 @@ def write_bundle(run: Run, output: Path, *, share: Share, accept_identifiers: bo
         )
     with _folder(run, share) as folder:
         files, left_out = choose_files(folder, share, restricted=values["cohort"]["restricted"])
+        unwanted = _matching(files, without)
+        files = [name for name in files if name not in unwanted]
+        left_out |= dict.fromkeys(unwanted, "not wanted")
         if share != "full" and not accept_identifiers:
             _check_identifiers(folder, files, real=not values["cohort"]["synthetic"], share=share)
         description = {
@@ -110,6 +122,22 @@ def choose_files(
         else:
             chosen.append(name)
     return chosen, left_out
+
+
+def _matching(files: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """Return the files that any pattern names.
+
+    Raises:
+        InputError: a pattern names none, or one without which there is no bundle.
+    """
+    for pattern in patterns:
+        if not fnmatch.filter(files, pattern):
+            raise InputError(f"--without {pattern!r} names no file that would go in.")
+        if fnmatch.fnmatch("run.json", pattern):
+            raise InputError(
+                f"--without {pattern!r} would leave out run.json, which every run has."
+            )
+    return [name for name in files if any(fnmatch.fnmatch(name, one) for one in patterns)]
 
 
 def _why_not(name: str, share: Share, restricted: bool) -> str:

@@ -73,6 +73,21 @@ def test_a_bundle_and_its_run_are_good(tiny_run: TinyRun, bundle: Path) -> None:
         assert "DIFFERS" not in outcome.out
 
 
+def test_a_bundle_may_go_without_some_files(tiny_run: TinyRun, tmp_path: Path) -> None:
+    """What was left out by name is listed and not missed; a pattern for nothing is refused."""
+    small = tmp_path / "small.zip"
+    patterns = ("--without", "*.png", "--without", "*/metrics.sex-?.json")
+    done = command("bundle", tiny_run.folder, "-o", small, *patterns)
+    assert (done.code, "not wanted" in done.err) == (0, True)
+    with zipfile.ZipFile(small) as archive:
+        names = archive.namelist()
+    assert not [name for name in names if name.endswith(".png") or "metrics.sex" in name]
+    assert command("verify", small).code == 0
+    for pattern, reason in (("*.docx", "names no file"), ("*.json", "which every run has")):
+        refused = command("bundle", tiny_run.folder, "-o", small, "--without", pattern)
+        assert (refused.code, reason in refused.err) == (2, True)
+
+
 def test_an_edited_card_is_refused_with_what_differs(bundle: Path, tmp_path: Path) -> None:
     """A changed number and a changed sentence in the card are both named."""
 

@@ -67,7 +67,7 @@ def test_decoding_and_labeling_give_the_same(scheduler, tmp_path):
 
 def test_an_error_on_a_worker_comes_through(scheduler):
     """What a function raises on a worker is what the caller sees."""
-    with on_cluster(scheduler), pytest.raises(InputError, match="item 0 is broken"):
+    with on_cluster(scheduler), pytest.raises(InputError, match=r"item \d is broken"):
         run_parallel(broken, range(3), jobs=2)
 
 

@@ -66,7 +66,7 @@ def load(path: Path, *, size: int, fit: Fit) -> np.ndarray:
     """Do what `read_radiograph` does, with messages that do not name the file."""
     if picture_format(map_file(path)[:8]):
         words, table = read_picture(path)
-        image = shrink(words, table, size=size, fit=fit)
+        image = np.clip(shrink(words, table, size=size, fit=fit), 0, 1)  # means round beyond 1
     else:
         image = _dicom(path, size, fit)
     if np.ptp(image) < 1 / 255:

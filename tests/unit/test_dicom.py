@@ -596,6 +596,15 @@ def test_ages_come_in_years(path, written, years):
     assert read_header(path).age == pytest.approx(years, nan_ok=True)
 
 
+def test_a_picture_of_pure_white_never_passes_one(tmp_path):
+    """Averages of white round beyond 1 in float32 at awkward sizes; what is returned does not."""
+    words = np.zeros((475, 512), np.uint8)
+    words[:, 100:] = 255
+    path = tmp_path / "picture.png"
+    Image.fromarray(words).save(path)
+    assert read_radiograph(path).max() == 1
+
+
 # Real files
 
 

@@ -1,12 +1,14 @@
 """Made-up score tables and run folders for tests of evaluation, comparison and gate."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation.comparison import compare
+from benchmark.evaluation.comparison import compare_networks
 from benchmark.evaluation.documents import evaluate, write_document
 from benchmark.evaluation.variants import evaluate_variants
 from benchmark.runs import write_json
@@ -17,6 +19,13 @@ PREVALENCE = (0.3, 0.1, 0.2, 0.3, 0.1, 0.2, 0.15, 0.15, 0.25, 0.1, 0.25, 0.01, 0
 
 QUICK = EvaluationConfig(replicates=200)
 QUICKEST = EvaluationConfig(replicates=10)
+
+
+def compare(
+    cases: pd.DataFrame, logits: Mapping[str, np.ndarray], settings: EvaluationConfig
+) -> dict[str, Any]:
+    """Return the comparison document of checkpoints, one of each network."""
+    return compare_networks(cases, {name: {0: one} for name, one in logits.items()}, settings)
 
 
 def make_cases(*, patients: int = 120, seed: int = 0) -> pd.DataFrame:

@@ -90,13 +90,6 @@ class _Column:
         return all(self.measured.get(network) for network in networks)
 
 
-def compare(
-    cases: pd.DataFrame, logits: Mapping[str, np.ndarray], settings: EvaluationConfig
-) -> dict[str, Any]:
-    """Return the comparison document of checkpoints, one of each network."""
-    return compare_networks(cases, {name: {0: one} for name, one in logits.items()}, settings)
-
-
 def compare_networks(
     cases: pd.DataFrame, networks: Mapping[str, Seeds], settings: EvaluationConfig
 ) -> dict[str, Any]:

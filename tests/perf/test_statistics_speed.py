@@ -11,10 +11,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation.comparison import compare
 from benchmark.evaluation.variants import evaluate_variants
 from cxr.statistics import ranked_replicates, resample_patients
-from tests.score_tables import make_cases, make_logits
+from tests.score_tables import compare, make_cases, make_logits
 
 OBSERVATIONS = 14
 

@@ -9,14 +9,13 @@ import pandas as pd
 import pytest
 
 from benchmark.config import EvaluationConfig
-from benchmark.evaluation.comparison import compare
 from benchmark.gate import check_baseline, render, write_baseline
 from benchmark.gate.verdict import Check
 from benchmark.runs import read_json, write_json
 from benchmark.sharing.publishing import KEY_NOTE
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
-from tests.score_tables import make_cases, make_logits, write_run
+from tests.score_tables import compare, make_cases, make_logits, write_run
 
 TOLD = {
     "protocol": {"version": 1, "threshold": 0.5, "name": "synthetic-1"},

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.evaluation.comparison import COMPARED, compare, compare_networks
+from benchmark.evaluation.comparison import COMPARED, compare_networks
 from benchmark.evaluation.documents import dump_document, evaluate
 from cxr.errors import InputError
 from cxr.observations import OBSERVATIONS
-from tests.score_tables import QUICK, make_cases, make_logits
+from tests.score_tables import QUICK, compare, make_cases, make_logits
 
 
 @pytest.fixture(scope="module")
